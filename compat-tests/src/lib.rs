@@ -1,0 +1,1 @@
+//! Klamm against programs that we did not write.

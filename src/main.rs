@@ -1,0 +1,2 @@
+//! The `klamm` program.
+fn main() {}
