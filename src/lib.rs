@@ -1,4 +1,5 @@
 //! Klamm: a Kafka broker in one binary. `docs/architecture.md` is the map of the rooms below.
 pub use klamm_schema as schema;
 
+pub mod record;
 pub mod types;
