@@ -2,4 +2,5 @@
 pub use klamm_schema as schema;
 
 pub mod record;
+pub mod env;
 pub mod types;
