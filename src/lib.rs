@@ -1,6 +1,7 @@
 //! Klamm: a Kafka broker in one binary. `docs/architecture.md` is the map of the rooms below.
 pub use klamm_schema as schema;
 
-pub mod record;
+pub mod cli;
 pub mod env;
+pub mod record;
 pub mod types;

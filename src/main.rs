@@ -1,2 +1,6 @@
-//! The `klamm` program.
-fn main() {}
+//! The `klamm` program: all of it is in [`klamm::cli`].
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    klamm::cli::main()
+}

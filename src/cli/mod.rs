@@ -1,0 +1,124 @@
+//! The command line: what a person types, and what `klamm` answers.
+//!
+//! Owns the subcommands, one file each: their options, their help, what they print and with which code
+//! they exit. `serve` starts the broker, `dump`, `check` and `format` read directories through
+//! `inspect`, and the others are clients that know a broker only by its wire ([`client`]), so they
+//! work against any Kafka.
+//! Promises: results go to stdout, everything else to stderr; a reader that closes the pipe ends a
+//! command quietly; an error says what to do next.
+//! Must not know: how a broker does anything. No room may import this one.
+#![warn(clippy::indexing_slicing)]
+
+mod error;
+mod logging;
+mod serve;
+
+use std::ffi::OsString;
+use std::io::{self, BufWriter, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use error::CliError;
+
+/// Size of the buffer before stdout, in bytes: large enough that piping records costs few calls.
+const STDOUT_BUFFER: usize = 64 * 1024;
+
+const EXAMPLES: &str = "\
+A first minute:
+  klamm                                          start a broker on 127.0.0.1:9092, data in ./klamm-data
+  klamm topic create greetings                   in another terminal
+  echo hello | klamm produce greetings
+  klamm consume greetings --exit
+
+Every subcommand has examples in its --help.";
+
+/// A Kafka broker in one binary, with the tools to use it. Without a subcommand it serves.
+#[derive(Debug, Parser)]
+#[command(name = "klamm", version, after_help = EXAMPLES, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Args),
+}
+
+impl Command {
+    fn run(&self, _out: &mut dyn Write) -> Result<(), CliError> {
+        match self {
+            Self::Serve(args) => serve::run(args),
+        }
+    }
+}
+
+/// Splits `key=value`; the value may be empty and may hold further `=`.
+fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.to_owned())),
+        _ => Err("give it as key=value".to_owned()),
+    }
+}
+
+/// Runs the program with the arguments of this process.
+///
+/// Exit codes: 0 done; 1 it failed and stderr says why; 2 the command line was wrong.
+#[must_use]
+pub fn main() -> ExitCode {
+    run(std::env::args_os())
+}
+
+/// Runs the program with these arguments, the program's name first. See [`main`] for the codes.
+#[must_use]
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // What clap prints for --help and --version is no failure; a closed pipe is none either.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let command = cli.command.unwrap_or_else(|| Command::Serve(serve::Args::default()));
+    let mut out = BufWriter::with_capacity(STDOUT_BUFFER, io::stdout().lock());
+    let result = command.run(&mut out).and_then(|()| out.flush().map_err(CliError::from));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is_closed_pipe() => ExitCode::SUCCESS,
+        Err(error) => {
+            // The results before the error still belong to the reader.
+            let _ = out.flush();
+            let _ = writeln!(io::stderr(), "klamm: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_subcommand_means_serve() {
+        assert!(Cli::try_parse_from(["klamm"]).unwrap().command.is_none());
+        let cli = Cli::try_parse_from(["klamm", "serve", "a.properties", "--override", "a=b"]).unwrap();
+        let Some(Command::Serve(args)) = cli.command else { panic!("not serve") };
+        assert_eq!(
+            args,
+            serve::Args {
+                properties: Some("a.properties".into()),
+                overrides: vec![("a".into(), "b".into())],
+                ..serve::Args::default()
+            }
+        );
+    }
+}
