@@ -1,8 +1,13 @@
-//! One batch in borrowed bytes, and walking over batches that lie back to back.
+//! One batch in borrowed bytes, walking over batches that lie back to back, and a batch on its way into
+//! the log.
 
+use std::borrow::Cow;
 use std::ops::Deref;
 
-use super::header::{BatchError, BatchHeader, CRC_START, HEADER_LEN};
+use super::compression::{CompressionError, decompress};
+use super::header::{BatchError, BatchHeader, CRC_START, Codec, HEADER_LEN, TimestampType};
+use super::records::Records;
+use crate::types::{LeaderEpoch, Offset, Timestamp};
 
 /// A whole batch in borrowed bytes. Its header's fields and methods are its own (by `Deref`).
 ///
@@ -46,6 +51,23 @@ impl<'a> BatchView<'a> {
         self.bytes.get(HEADER_LEN..).unwrap_or_default()
     }
 
+    /// The records' bytes, decompressed if there is a codec into at most `limit` bytes.
+    ///
+    /// # Errors
+    /// [`CompressionError`]; an uncompressed batch has none.
+    pub fn payload(&self, limit: usize) -> Result<Cow<'a, [u8]>, CompressionError> {
+        match self.codec().ok_or(CompressionError::UnknownCodec)? {
+            Codec::None => Ok(Cow::Borrowed(self.body())),
+            codec => decompress(codec, self.body(), limit).map(Cow::Owned),
+        }
+    }
+
+    /// The records in this batch's [`payload`](Self::payload).
+    #[must_use]
+    pub fn records<'p>(&self, payload: &'p [u8]) -> Records<'p> {
+        Records::new(&self.header, payload)
+    }
+
     /// Compares the CRC in the header with that of the bytes.
     ///
     /// # Errors
@@ -60,6 +82,72 @@ impl<'a> BatchView<'a> {
 }
 
 impl Deref for BatchView<'_> {
+    type Target = BatchHeader;
+
+    fn deref(&self) -> &BatchHeader {
+        &self.header
+    }
+}
+
+/// A batch that was checked or built, on its way into the log: header and body apart, so that the log
+/// patches the header and writes both without copying the body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ValidBatch<'a> {
+    header: BatchHeader,
+    body: Cow<'a, [u8]>,
+}
+
+impl<'a> ValidBatch<'a> {
+    /// Length and CRC must already fit the body.
+    pub(super) fn new(header: BatchHeader, body: Cow<'a, [u8]>) -> Self {
+        Self { header, body }
+    }
+
+    /// Gives the batch its place in the log. Neither field is under the CRC.
+    pub fn place(&mut self, base_offset: Offset, leader_epoch: LeaderEpoch) {
+        self.header.base_offset = base_offset;
+        self.header.partition_leader_epoch = leader_epoch;
+    }
+
+    /// The decoded header.
+    #[must_use]
+    pub fn header(&self) -> &BatchHeader {
+        &self.header
+    }
+
+    /// What follows the header.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Whether the body had to be rewritten (or was built) instead of being the producer's own bytes.
+    #[must_use]
+    pub fn is_rewritten(&self) -> bool {
+        matches!(self.body, Cow::Owned(_))
+    }
+
+    /// The time that the broker gave the records, for the reply to the producer.
+    #[must_use]
+    pub fn log_append_time(&self) -> Option<Timestamp> {
+        let stamped = self.header.timestamp_type() == TimestampType::LogAppendTime;
+        stamped.then_some(self.header.max_timestamp)
+    }
+
+    /// The same batch with a body of its own.
+    #[must_use]
+    pub fn into_owned(self) -> ValidBatch<'static> {
+        ValidBatch { header: self.header, body: Cow::Owned(self.body.into_owned()) }
+    }
+
+    /// The whole batch in one piece.
+    #[must_use]
+    pub fn to_vec(&self) -> Vec<u8> {
+        [&self.header.to_bytes(), self.body()].concat()
+    }
+}
+
+impl Deref for ValidBatch<'_> {
     type Target = BatchHeader;
 
     fn deref(&self) -> &BatchHeader {

@@ -305,6 +305,23 @@ impl BatchHeader {
         }
     }
 
+    /// The CRC of this header's part and a body whose own CRC-32C is given.
+    #[must_use]
+    pub(super) fn crc_with_body(&self, body_crc: u32, body_len: usize) -> u32 {
+        crc32c::crc32c_combine(self.crc_of_header_part(), body_crc, body_len)
+    }
+
+    /// Restores the CRC after fields of `self` were changed from what they were in `before`, whose CRC is
+    /// right. The body is not read: a CRC is linear, so the change of the header's part is carried over it.
+    pub(super) fn restore_crc(&mut self, before: &Self, body_len: usize) {
+        let change = before.crc_of_header_part() ^ self.crc_of_header_part();
+        self.crc = crc32c::crc32c_combine(change, before.crc, body_len);
+    }
+
+    fn crc_of_header_part(&self) -> u32 {
+        crc32c::crc32c(self.to_bytes().get(CRC_START..).unwrap_or_default())
+    }
+
     fn has(&self, bit: i16) -> bool {
         self.attributes & bit != 0
     }

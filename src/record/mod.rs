@@ -7,7 +7,16 @@
 //! Must not know: files, sockets, clocks (`now` is passed in), topics or their configuration.
 
 pub mod batch;
+pub mod builder;
+pub mod compression;
 pub mod header;
+mod records;
+pub mod validate;
+mod varint;
 
-pub use batch::{BatchView, Batches};
+pub use batch::{BatchView, Batches, ValidBatch};
+pub use builder::{BatchBuilder, NewRecord};
+pub use compression::{Compression, CompressionError};
 pub use header::{BatchError, BatchHeader, Codec, HEADER_LEN, TimestampType};
+pub use records::{Headers, Record, RecordError, RecordHeader, Records};
+pub use validate::{Depth, Rejection, Rules, validate};
