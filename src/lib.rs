@@ -3,5 +3,6 @@ pub use klamm_schema as schema;
 
 pub mod cli;
 pub mod env;
+pub mod partition;
 pub mod record;
 pub mod types;

@@ -1,0 +1,15 @@
+//! A partition as its clients see it: appends that become visible when they are durable, reads up to
+//! the high watermark, and requests parked until it moves.
+//!
+//! Owns: the high watermark, the waiters, the leader epoch in force, the registry of all partitions of
+//! this broker. Sees its records through [`Storage`] alone, a narrow seam, so that another kind of
+//! storage can stand behind it.
+//!
+//! Promises: nothing at or above the high watermark is ever read by a client; the high watermark never
+//! moves back; a waiter is woken by what it waits for, never by a timer.
+//!
+//! Must not know: requests, sockets, or where topics come from.
+
+mod waiters;
+
+pub use waiters::{Registration, Waiters};
