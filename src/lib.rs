@@ -3,6 +3,7 @@ pub use klamm_schema as schema;
 
 pub mod cli;
 pub mod env;
+pub mod metadata;
 pub mod partition;
 pub mod record;
 pub mod types;
