@@ -123,7 +123,7 @@ impl<'m> Emitter<'m> {
             let _ = writeln!(out, "impl{0} {1}{0} {{", lifetime(s), s.name);
             self.decode(s, out);
             self.encode(s, out);
-            self.into_static(s, out);
+            self.owning(s, out);
             if m.folder != "clients" || m.kind == "data" {
                 self.to_json(s, out);
             }
@@ -337,15 +337,27 @@ impl<'m> Emitter<'m> {
                     writeln!(out, "            let set{i} = {test};\n            count += set{i} as u32;");
             }
             out.push_str("            w.uvarint(count);\n");
+            // Unknown fields keep their place in the order of the numbers.
+            let mut low = 0;
             for (i, f) in tagged.iter().enumerate() {
+                let tag = f.tag.unwrap_or(0);
+                if low < tag {
+                    let _ = writeln!(
+                        out,
+                        "            w.raw_tagged_fields(&self.unknown_tagged_fields, {low}..{tag});"
+                    );
+                }
                 let _ = writeln!(
                     out,
-                    "            if set{i} {{\n                w.tagged_field({}, |w| {{ {}; }});\n            }}",
-                    f.tag.unwrap_or(0),
+                    "            if set{i} {{\n                w.tagged_field({tag}, |w| {{ {}; }});\n            }}",
                     self.write_field(f, true)
                 );
+                low = tag;
             }
-            out.push_str("            w.raw_tagged_fields(&self.unknown_tagged_fields);\n        }\n");
+            let _ = writeln!(
+                out,
+                "            w.raw_tagged_fields(&self.unknown_tagged_fields, {low}..);\n        }}"
+            );
         }
         out.push_str("    }\n");
     }
@@ -412,7 +424,7 @@ impl<'m> Emitter<'m> {
         }
     }
 
-    fn into_static(&self, s: &Struct, out: &mut String) {
+    fn owning(&self, s: &Struct, out: &mut String) {
         if !s.borrows {
             return;
         }

@@ -226,6 +226,23 @@ mod tests {
     }
 
     #[test]
+    fn unknown_tagged_fields_keep_the_order_of_the_numbers() {
+        use clients::fetch_request::FetchRequest;
+        let mut request = FetchRequest { cluster_id: Some("c".into()), ..Default::default() };
+        request.replica_state.replica_id = 3;
+        let raw = |tag| RawTaggedField { tag, data: vec![9] };
+        request.replica_state.unknown_tagged_fields = vec![raw(0), raw(5)];
+        request.unknown_tagged_fields = vec![raw(2), raw(3)];
+        let mut w = Writer::new();
+        request.encode(&mut w, 17);
+        let cluster = [0, 2, 2, b'c'];
+        let replica = [1, 19, 0, 0, 0, 3, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+        let its_unknown = [2, 0, 1, 9, 5, 1, 9];
+        let expected = [&[4][..], &cluster, &replica, &its_unknown, &[2, 1, 9, 3, 1, 9]].concat();
+        assert!(w.buf.ends_with(&expected), "{:?}", w.buf);
+    }
+
+    #[test]
     fn a_splice_leaves_its_place_open() {
         let mut w = Writer::new();
         w.i8(7);

@@ -1,5 +1,7 @@
 //! Writes the primitive types of Kafka's protocol.
 
+use std::ops::RangeBounds;
+
 use crate::{RawTaggedField, Records};
 
 /// A place in a written message where bytes from elsewhere (a file) belong.
@@ -187,9 +189,9 @@ impl Writer {
         self.buf.extend_from_slice(&field.buf);
     }
 
-    /// Writes tagged fields back that the schema does not know.
-    pub fn raw_tagged_fields(&mut self, fields: &[RawTaggedField]) {
-        for field in fields {
+    /// Writes those tagged fields back that the schema does not know and whose number is in `tags`.
+    pub fn raw_tagged_fields(&mut self, fields: &[RawTaggedField], tags: impl RangeBounds<u32>) {
+        for field in fields.iter().filter(|f| tags.contains(&f.tag)) {
             self.tagged_field(field.tag, |w| w.buf.extend_from_slice(&field.data));
         }
     }
