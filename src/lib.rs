@@ -1,9 +1,11 @@
 //! Klamm: a Kafka broker in one binary. `docs/architecture.md` is the map of the rooms below.
 pub use klamm_schema as schema;
 
+pub mod api;
 pub mod cli;
 pub mod env;
 pub mod metadata;
 pub mod partition;
 pub mod record;
 pub mod types;
+pub mod wire;
