@@ -11,12 +11,19 @@ pub mod builder;
 pub mod compression;
 pub mod header;
 mod records;
+pub mod rejection;
 pub mod validate;
 mod varint;
 
 pub use batch::{BatchView, Batches, ValidBatch};
 pub use builder::{BatchBuilder, NewRecord};
 pub use compression::{Compression, CompressionError};
-pub use header::{BatchError, BatchHeader, Codec, HEADER_LEN, TimestampType};
+pub use header::{BatchError, BatchHeader, Codec, HEADER_LEN, NO_SEQUENCE, TimestampType, next_sequence};
 pub use records::{Headers, Record, RecordError, RecordHeader, Records};
-pub use validate::{Depth, Rejection, Rules, validate};
+pub use rejection::Rejection;
+pub use validate::{Depth, Rules, validate};
+
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod hostile;

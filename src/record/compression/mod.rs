@@ -100,3 +100,6 @@ pub fn decompress(codec: Codec, body: &[u8], limit: usize) -> Result<Vec<u8>, Co
     }
     Ok(out)
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,22 +6,18 @@
 //! topic demands another codec.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use thiserror::Error;
-
-use super::batch::{BatchView, Batches, ValidBatch};
-use super::builder::seal;
-use super::compression::{Compression, CompressionError, Stream};
-use super::header::{BatchError, BatchHeader, Codec, TimestampType};
-use super::records::{RecordError, read_record};
-use super::varint::{Input, SliceInput};
+use crate::record::batch::{BatchView, Batches, ValidBatch};
+use crate::record::builder::seal;
+use crate::record::compression::{Compression, CompressionError, Stream};
+use crate::record::header::{BatchError, BatchHeader, Codec, TimestampType};
+use crate::record::records::{RecordError, read_record};
+use crate::record::rejection::{RecordFault, RejectedRecords, Rejection};
+use crate::record::varint::{Input, SliceInput};
 use crate::types::{Offset, ProducerEpoch, Timestamp};
 
 /// Produce requests before this version may not carry Zstandard.
 const FIRST_PRODUCE_WITH_ZSTD: i16 = 7;
-/// Faulty records named in one rejection; there may be more. Keeps the reply to a hostile batch small.
-const MAX_NAMED_RECORDS: usize = 1000;
 
 /// How far a produced batch is checked (`klamm.produce.validation`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,134 +66,6 @@ impl Default for Rules {
     }
 }
 
-/// Why a produced batch is refused. Nothing of it is stored.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum Rejection {
-    /// The request has no whole batch for the partition.
-    #[error("there is no record batch; a partition in a produce request needs exactly one")]
-    NoBatch,
-    /// The request has several batches for the partition.
-    #[error("there is more than one record batch; a partition in a produce request needs exactly one")]
-    SeveralBatches,
-    /// The bytes are not a batch.
-    #[error(transparent)]
-    Batch(#[from] BatchError),
-    /// The batch is larger than `max.message.bytes`.
-    #[error("the batch has {size} bytes, but max.message.bytes is {max}")]
-    TooLarge {
-        /// Size in bytes as it would be stored.
-        size: usize,
-        /// What the topic allows.
-        max: usize,
-    },
-    /// Zstandard in a produce request older than version 7.
-    #[error("zstd needs produce version 7 or later; use a newer client or another compression")]
-    ZstdTooEarly,
-    /// Offsets in a produced batch count from 0.
-    #[error("the batch starts at offset {0} instead of 0")]
-    BaseOffset(Offset),
-    /// The header's count and last offset do not belong together, or there is no record.
-    #[error("the batch announces {count} records, but its last offset delta is {last_offset_delta}")]
-    Count {
-        /// The header's record count.
-        count: i32,
-        /// The header's last offset delta.
-        last_offset_delta: i32,
-    },
-    /// Only brokers write control records.
-    #[error("clients cannot write control records")]
-    ControlBatch,
-    /// Only the cleaner sets a delete horizon.
-    #[error("clients cannot set a delete horizon")]
-    DeleteHorizon,
-    /// Producer id, epoch, sequence and the transactional flag contradict each other.
-    #[error(
-        "the batch's producer fields contradict each other: \
-         producer {producer_id}, epoch {epoch}, sequence {sequence}"
-    )]
-    Producer {
-        /// The header's producer id.
-        producer_id: i64,
-        /// The header's producer epoch.
-        epoch: ProducerEpoch,
-        /// The header's base sequence.
-        sequence: i32,
-    },
-    /// The producer claims the broker's time, which the topic does not use.
-    #[error("the batch's timestamps claim to be log append time, which only the broker sets")]
-    TimestampType,
-    /// The records are not what the header says.
-    #[error(transparent)]
-    Malformed(#[from] RecordError),
-    /// Offsets of the records are not 0, 1, 2 and so on.
-    #[error("record {index} of the batch has the offset delta {found}")]
-    OffsetDelta {
-        /// Position in the batch.
-        index: i32,
-        /// Its offset delta.
-        found: i32,
-    },
-    /// Some records break a rule of the topic.
-    #[error("{0}")]
-    Records(RejectedRecords),
-}
-
-impl From<CompressionError> for Rejection {
-    fn from(error: CompressionError) -> Self {
-        Self::Malformed(error.into())
-    }
-}
-
-/// The records for which a batch is refused, in order: at least one, at most 1000 of them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RejectedRecords(Vec<RejectedRecord>);
-
-/// One record for which a batch is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RejectedRecord {
-    /// Position in the batch, from 0.
-    pub index: i32,
-    /// What is wrong with it.
-    pub fault: RecordFault,
-}
-
-/// What is wrong with a single record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum RecordFault {
-    /// A compacted topic needs keys.
-    #[error("a record in a compacted topic must have a key")]
-    NullKey,
-    /// The timestamp is further from the broker's time than the topic allows.
-    #[error("the timestamp {0} is further from the broker's time than the topic allows")]
-    Timestamp(Timestamp),
-}
-
-impl RejectedRecords {
-    /// The records.
-    #[must_use]
-    pub fn as_slice(&self) -> &[RejectedRecord] {
-        &self.0
-    }
-
-    fn add(&mut self, index: i32, fault: RecordFault) {
-        if self.0.len() < MAX_NAMED_RECORDS {
-            self.0.push(RejectedRecord { index, fault });
-        }
-    }
-}
-
-impl fmt::Display for RejectedRecords {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.as_slice() {
-            [] => f.write_str("records were refused"),
-            [first] => write!(f, "record {} was refused: {}", first.index, first.fault),
-            [first, ..] => {
-                write!(f, "several records were refused, the first is {}: {}", first.index, first.fault)
-            }
-        }
-    }
-}
-
 /// Checks what a produce request of this version carries for one partition.
 ///
 /// # Errors
@@ -209,9 +77,13 @@ pub fn validate<'a>(
     now: Timestamp,
 ) -> Result<ValidBatch<'a>, Rejection> {
     let batch = only_batch(records)?;
-    let codec = check_header(&batch, produce_version, rules)?;
+    if batch.base_offset != Offset::ZERO {
+        return Err(Rejection::BaseOffset(batch.base_offset));
+    }
     check_size(batch.size(), rules)?;
+    // Before anything under the CRC is believed: damage on the way is retried, a bad header is not.
     batch.verify_crc()?;
+    let codec = check_header(&batch, produce_version)?;
     match rules.compression {
         Some(target) if target.codec != codec => rewrite(&batch, target, rules, now),
         _ => keep(&batch, codec, rules, now),
@@ -232,13 +104,10 @@ fn only_batch(records: &[u8]) -> Result<BatchView<'_>, Rejection> {
     }
 }
 
-fn check_header(header: &BatchHeader, produce_version: i16, rules: &Rules) -> Result<Codec, Rejection> {
+fn check_header(header: &BatchHeader, produce_version: i16) -> Result<Codec, Rejection> {
     let codec = header.codec().ok_or(CompressionError::UnknownCodec)?;
     if codec == Codec::Zstd && produce_version < FIRST_PRODUCE_WITH_ZSTD {
         return Err(Rejection::ZstdTooEarly);
-    }
-    if header.base_offset != Offset::ZERO {
-        return Err(Rejection::BaseOffset(header.base_offset));
     }
     let (count, last_offset_delta) = (header.record_count, header.last_offset_delta);
     if count < 1 || count.checked_sub(1) != Some(last_offset_delta) {
@@ -262,8 +131,7 @@ fn check_header(header: &BatchHeader, produce_version: i16, rules: &Rules) -> Re
             sequence: header.base_sequence,
         });
     }
-    let stamped = header.timestamp_type() == TimestampType::LogAppendTime;
-    if stamped && rules.timestamp_type == TimestampType::CreateTime {
+    if header.timestamp_type() == TimestampType::LogAppendTime {
         return Err(Rejection::TimestampType);
     }
     Ok(codec)
@@ -341,19 +209,19 @@ fn check_records<I: Input>(
         if record.offset_delta != index {
             return Err(Rejection::OffsetDelta { index, found: record.offset_delta });
         }
-        let timestamp =
-            header.base_timestamp.get().checked_add(record.timestamp_delta).ok_or(RecordError::BadNumber)?;
-        max_timestamp = max_timestamp.max(Timestamp(timestamp));
+        let (timestamp, overflow) = header.base_timestamp.get().overflowing_add(record.timestamp_delta);
+        let timestamp = Timestamp(timestamp);
+        max_timestamp = max_timestamp.max(timestamp);
         if rules.compacted && record.key.is_none() {
             rejected.add(index, RecordFault::NullKey);
-        } else if !rules.allow(Timestamp(timestamp), now) {
-            rejected.add(index, RecordFault::Timestamp(Timestamp(timestamp)));
+        } else if overflow || !rules.allow(timestamp, now) {
+            rejected.add(index, RecordFault::Timestamp(timestamp));
         }
     }
     if !input.at_end()? {
         return Err(RecordError::BytesLeft(header.record_count).into());
     }
-    if rejected.0.is_empty() { Ok(max_timestamp) } else { Err(Rejection::Records(rejected)) }
+    if rejected.as_slice().is_empty() { Ok(max_timestamp) } else { Err(Rejection::Records(rejected)) }
 }
 
 impl Rules {
@@ -365,3 +233,6 @@ impl Rules {
         age <= self.timestamp_before_max_ms && age.saturating_neg() <= self.timestamp_after_max_ms
     }
 }
+
+#[cfg(test)]
+mod tests;
