@@ -9,9 +9,12 @@
 //! Must not know: how a broker does anything. No room may import this one.
 #![warn(clippy::indexing_slicing)]
 
+pub mod client;
 mod error;
 mod logging;
 mod serve;
+mod table;
+mod topic;
 
 use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
@@ -44,12 +47,14 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Args),
+    Topic(topic::Args),
 }
 
 impl Command {
-    fn run(&self, _out: &mut dyn Write) -> Result<(), CliError> {
+    fn run(&self, out: &mut dyn Write) -> Result<(), CliError> {
         match self {
             Self::Serve(args) => serve::run(args),
+            Self::Topic(args) => topic::run(args, out),
         }
     }
 }

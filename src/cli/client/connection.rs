@@ -1,0 +1,312 @@
+//! One connection to one broker: frames, versions, replies in order.
+use std::io::{self, Read, Write};
+use std::marker::PhantomData;
+use std::net::{TcpStream, ToSocketAddrs};
+use std::time::Duration;
+
+use super::error::ClientError;
+use super::message::Request;
+use crate::schema::clients::api_versions_request::ApiVersionsRequest;
+use crate::schema::clients::request_header::RequestHeader;
+use crate::schema::clients::response_header::ResponseHeader;
+use crate::schema::{Api, DecodeError, ErrorCode, Reader, Writer};
+
+/// Largest reply accepted, in bytes. A fetch asks for far less; a larger claim is not Kafka's.
+const MAX_REPLY: usize = 256 << 20;
+/// How this program names itself to brokers.
+const CLIENT_ID: &str = "klamm";
+/// What a reply buffer starts with, in bytes; it grows as bytes arrive.
+const FIRST_BUFFER: usize = 64 * 1024;
+
+/// The versions of an API that the broker speaks.
+#[derive(Clone, Copy, Debug)]
+struct Range {
+    key: i16,
+    min: i16,
+    max: i16,
+}
+
+/// A connection to a broker whose versions are known.
+#[derive(Debug)]
+pub struct Connection {
+    address: String,
+    stream: TcpStream,
+    timeout: Duration,
+    versions: Vec<Range>,
+    correlation: i32,
+}
+
+/// Stands for a reply that is still to come. Replies are received in the order of the requests.
+#[derive(Debug)]
+#[must_use = "a reply that is not received stands before all later ones"]
+pub struct Ticket<R> {
+    correlation: i32,
+    version: i16,
+    request: PhantomData<fn() -> R>,
+}
+
+/// A whole reply.
+#[derive(Debug)]
+pub struct Reply<R> {
+    address: String,
+    frame: Vec<u8>,
+    version: i16,
+    request: PhantomData<fn() -> R>,
+}
+
+impl<R: Request> Reply<R> {
+    /// The response in the reply.
+    ///
+    /// # Errors
+    /// [`ClientError::Unreadable`].
+    pub fn decode(&self) -> Result<R::Response<'_>, ClientError> {
+        let mut reader = Reader::new(&self.frame);
+        let read = |reader: &mut Reader<'_>| -> Result<(), DecodeError> {
+            ResponseHeader::decode(reader, header_version::<R>(self.version)).map(drop)
+        };
+        read(&mut reader).and_then(|()| R::decode(&mut reader, self.version)).map_err(|source| {
+            ClientError::Unreadable { address: self.address.clone(), api: api_name::<R>(), source }
+        })
+    }
+
+    /// The version that was spoken.
+    #[must_use]
+    pub fn version(&self) -> i16 {
+        self.version
+    }
+}
+
+fn api_name<R: Request>() -> &'static str {
+    Api::by_key(R::API_KEY).map_or("a request", |api| api.name)
+}
+
+fn header_version<R: Request>(version: i16) -> i16 {
+    Api::by_key(R::API_KEY).map_or(0, |api| api.response_header_version(version))
+}
+
+impl Connection {
+    /// Connects to `host:port` and asks what the broker speaks. `timeout` bounds the connection, and
+    /// each wait for a reply.
+    ///
+    /// # Errors
+    /// [`ClientError::Unreachable`], [`ClientError::NotKafka`] and those of a request.
+    pub fn open(address: &str, timeout: Duration) -> Result<Self, ClientError> {
+        let unreachable = |error: io::Error| ClientError::Unreachable {
+            servers: address.to_owned(),
+            reason: error.to_string(),
+        };
+        let stream = connect(address, timeout).map_err(unreachable)?;
+        stream.set_nodelay(true).map_err(unreachable)?;
+        stream.set_read_timeout(Some(timeout)).map_err(unreachable)?;
+        stream.set_write_timeout(Some(timeout)).map_err(unreachable)?;
+        let mut connection =
+            Self { address: address.to_owned(), stream, timeout, versions: Vec::new(), correlation: 0 };
+        connection.negotiate()?;
+        Ok(connection)
+    }
+
+    /// Where the broker is.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// A broker that does not know the version asked for answers as version 0, and is asked again so.
+    fn negotiate(&mut self) -> Result<(), ClientError> {
+        let request = ApiVersionsRequest {
+            client_software_name: CLIENT_ID.into(),
+            client_software_version: env!("CARGO_PKG_VERSION").into(),
+            ..Default::default()
+        };
+        for version in [ApiVersionsRequest::MAX_VERSION, 0] {
+            let ticket = self.send_as(&request, version)?;
+            let mut reply = self.receive(ticket).map_err(|error| self.stranger(error))?;
+            if reply.frame.get(4..6) == Some(&ErrorCode::UNSUPPORTED_VERSION.code().to_be_bytes()) {
+                reply.version = 0;
+            }
+            let response = reply.decode()?;
+            if response.error_code == ErrorCode::UNSUPPORTED_VERSION.code() && version > 0 {
+                continue;
+            }
+            ClientError::check(response.error_code, None, || format!("the broker at {}", self.address))?;
+            let ranges = response.api_keys.iter();
+            self.versions =
+                ranges.map(|k| Range { key: k.api_key, min: k.min_version, max: k.max_version }).collect();
+            return Ok(());
+        }
+        Err(self.no_common_version::<ApiVersionsRequest<'_>>())
+    }
+
+    /// A peer that fails at the first question is likely no broker at all.
+    fn stranger(&self, error: ClientError) -> ClientError {
+        match error {
+            ClientError::Lost { address, source } => ClientError::NotKafka {
+                address,
+                reason: format!("it closed the connection at the first request: {source}"),
+            },
+            other => other,
+        }
+    }
+
+    fn no_common_version<R: Request>(&self) -> ClientError {
+        ClientError::NoCommonVersion { address: self.address.clone(), api: api_name::<R>() }
+    }
+
+    /// The highest version of a request that both sides speak.
+    ///
+    /// # Errors
+    /// [`ClientError::NoCommonVersion`].
+    pub fn version<R: Request>(&self) -> Result<i16, ClientError> {
+        let range = self.versions.iter().find(|range| range.key == R::API_KEY);
+        range
+            .map(|range| (range.min.max(R::MIN_VERSION), range.max.min(R::MAX_VERSION)))
+            .filter(|(low, high)| low <= high)
+            .map(|(_, high)| high)
+            .ok_or_else(|| self.no_common_version::<R>())
+    }
+
+    /// Sends a request and waits for its reply.
+    ///
+    /// # Errors
+    /// [`ClientError::Lost`], [`ClientError::Silent`], [`ClientError::NoCommonVersion`].
+    pub fn ask<R: Request>(&mut self, request: &R) -> Result<Reply<R>, ClientError> {
+        let ticket = self.send(request)?;
+        self.receive(ticket)
+    }
+
+    /// Sends a request whose reply is received later.
+    ///
+    /// # Errors
+    /// [`ClientError::Lost`], [`ClientError::NoCommonVersion`].
+    pub fn send<R: Request>(&mut self, request: &R) -> Result<Ticket<R>, ClientError> {
+        let version = self.version::<R>()?;
+        self.send_as(request, version)
+    }
+
+    fn send_as<R: Request>(&mut self, request: &R, version: i16) -> Result<Ticket<R>, ClientError> {
+        self.correlation = self.correlation.wrapping_add(1);
+        let frame = encode_frame(request, version, self.correlation);
+        self.stream.write_all(&frame).map_err(|error| self.failed::<R>(error))?;
+        Ok(Ticket { correlation: self.correlation, version, request: PhantomData })
+    }
+
+    /// Waits for the reply to the oldest request that has none yet.
+    ///
+    /// # Errors
+    /// [`ClientError::Lost`], [`ClientError::Silent`], [`ClientError::NotKafka`].
+    pub fn receive<R: Request>(&mut self, ticket: Ticket<R>) -> Result<Reply<R>, ClientError> {
+        let frame = self.read_frame::<R>()?;
+        let found = frame.first_chunk().map(|bytes| i32::from_be_bytes(*bytes));
+        if found != Some(ticket.correlation) {
+            let reason = format!("it answered request {found:?} instead of {}", ticket.correlation);
+            return Err(ClientError::NotKafka { address: self.address.clone(), reason });
+        }
+        let address = self.address.clone();
+        Ok(Reply { address, frame, version: ticket.version, request: PhantomData })
+    }
+
+    fn read_frame<R: Request>(&mut self) -> Result<Vec<u8>, ClientError> {
+        let mut length = [0; 4];
+        self.stream.read_exact(&mut length).map_err(|error| self.failed::<R>(error))?;
+        let size = usize::try_from(i32::from_be_bytes(length)).ok().filter(|&size| size <= MAX_REPLY);
+        let Some(size) = size else {
+            let reason = format!("its first bytes are {:?}", String::from_utf8_lossy(&length));
+            return Err(ClientError::NotKafka { address: self.address.clone(), reason });
+        };
+        let mut frame = Vec::with_capacity(size.min(FIRST_BUFFER));
+        let read = (&mut self.stream).take(size as u64).read_to_end(&mut frame);
+        match read {
+            Ok(read) if read == size => Ok(frame),
+            Ok(_) => Err(self.failed::<R>(io::ErrorKind::UnexpectedEof.into())),
+            Err(error) => Err(self.failed::<R>(error)),
+        }
+    }
+
+    fn failed<R: Request>(&self, source: io::Error) -> ClientError {
+        let address = self.address.clone();
+        match source.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+                ClientError::Silent { address, api: api_name::<R>(), seconds: self.timeout.as_secs() }
+            }
+            io::ErrorKind::UnexpectedEof => {
+                let source = io::Error::new(source.kind(), "the broker closed it");
+                ClientError::Lost { address, source }
+            }
+            _ => ClientError::Lost { address, source },
+        }
+    }
+}
+
+/// Tries every address that the name stands for.
+fn connect(address: &str, timeout: Duration) -> io::Result<TcpStream> {
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for socket in address.to_socket_addrs()? {
+        match TcpStream::connect_timeout(&socket, timeout) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// A whole request as it goes over the wire: its length, its header, its body.
+fn encode_frame<R: Request>(request: &R, version: i16, correlation_id: i32) -> Vec<u8> {
+    let header = RequestHeader {
+        request_api_key: R::API_KEY,
+        request_api_version: version,
+        correlation_id,
+        client_id: Some(CLIENT_ID.into()),
+        ..Default::default()
+    };
+    let mut writer = Writer::onto(vec![0; 4]);
+    header.encode(&mut writer, Api::by_key(R::API_KEY).map_or(1, |api| api.request_header_version(version)));
+    request.encode(&mut writer, version);
+    let size = u32::try_from(writer.buf.len().saturating_sub(4)).unwrap_or(u32::MAX);
+    if let Some(length) = writer.buf.first_chunk_mut() {
+        *length = size.to_be_bytes();
+    }
+    writer.buf
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// A peer that answers each connection's first bytes with `answer` and closes.
+    fn peer(answer: Vec<u8>) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut buffer = [0; 4096];
+            let _ = stream.read(&mut buffer);
+            let _ = stream.write_all(&answer);
+        });
+        address
+    }
+
+    #[test]
+    fn strangers_are_told_from_brokers() {
+        for answer in
+            [&b"HTTP/1.1 400 Bad Request\r\n"[..], b"", b"\0\0\0\x08\0\0\0\x07abcd", b"\0\0\x10\0ab"]
+        {
+            let error = Connection::open(&peer(answer.to_vec()), Duration::from_secs(5)).unwrap_err();
+            assert!(matches!(error, ClientError::NotKafka { .. }), "{answer:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_address_without_listener_says_how_to_start_one() {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let error = Connection::open(&free, Duration::from_secs(5)).unwrap_err().to_string();
+        assert!(error.contains(&free) && error.contains("klamm serve"), "{error}");
+    }
+
+    #[test]
+    fn a_frame_is_length_header_body() {
+        let frame = encode_frame(&ApiVersionsRequest::default(), 0, 7);
+        assert_eq!(frame, b"\0\0\0\x0f\0\x12\0\0\0\0\0\x07\0\x05klamm");
+    }
+}
