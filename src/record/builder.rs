@@ -126,12 +126,17 @@ impl BatchBuilder {
     /// # Errors
     /// [`CompressionError`] if the codec fails; without a codec there is none.
     pub fn build(self) -> Result<ValidBatch<'static>, CompressionError> {
-        let Self { header, compression, payload } = self;
-        let body = match compression.codec {
-            Codec::None => payload,
-            _ => compression.compress(&payload)?,
-        };
-        Ok(seal(header, body))
+        match self.compression.codec {
+            Codec::None => Ok(self.build_uncompressed()),
+            _ => Ok(seal(self.header, self.compression.compress(&self.payload)?)),
+        }
+    }
+
+    /// Makes the batch without compressing it, whatever codec was asked for. Cannot fail.
+    #[must_use]
+    pub fn build_uncompressed(mut self) -> ValidBatch<'static> {
+        self.header.set_codec(Codec::None);
+        seal(self.header, self.payload)
     }
 }
 

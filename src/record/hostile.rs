@@ -57,6 +57,10 @@ fn exercise(bytes: &[u8]) {
         if let Ok(payload) = batch.payload(LIMIT) {
             assert!(payload.len() <= LIMIT.max(bytes.len()));
             for record in batch.records(&payload).flatten() {
+                let (key, value) = (record.key.unwrap_or_default(), record.value.unwrap_or_default());
+                if let Ok(control) = control::ControlRecord::decode(key, value) {
+                    assert_eq!(control.key()[2..], key[2..4]);
+                }
                 let _ = record.headers.count();
             }
         }

@@ -1,7 +1,8 @@
 //! Record batches, format v2: the unit in which clients send, the log stores and consumers fetch.
 //!
-//! Owns the bytes of a batch: a borrowed view of them ([`batch`]), the fixed header ([`header`]) and the
-//! CRC over the rest.
+//! Owns the bytes of a batch: a borrowed view of them ([`batch`]), the fixed header ([`header`]), the
+//! records, the codecs ([`compression`]), making batches ([`builder`], [`control`]) and deciding whether a
+//! produced one is stored ([`validate`](mod@validate)).
 //! Promises: never panics on any bytes, allocates nothing that a length in those bytes asks for, and
 //! changes no byte that a producer sent unless a rule in `validate` demands it.
 //! Must not know: files, sockets, clocks (`now` is passed in), topics or their configuration.
@@ -9,6 +10,7 @@
 pub mod batch;
 pub mod builder;
 pub mod compression;
+pub mod control;
 pub mod header;
 mod records;
 pub mod rejection;
