@@ -3,6 +3,7 @@ pub use klamm_schema as schema;
 
 pub mod api;
 pub mod cli;
+pub mod config;
 pub mod env;
 pub mod metadata;
 pub mod partition;
