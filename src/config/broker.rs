@@ -1,7 +1,7 @@
 //! The options of the broker, typed, as the rooms around it read them.
 use std::collections::BTreeMap;
 
-use super::layers::{Layers, typed};
+use super::layers::{Layers, Overrides, Settings, typed};
 use super::listeners::{Endpoint, SecurityProtocol, parse_endpoints, parse_protocol_map};
 use super::option::Scope;
 use super::table::find;
@@ -138,6 +138,14 @@ typed! { Scope::Broker;
             "json" => LogFormat::Json,
             _ => LogFormat::Auto,
         },
+    }
+}
+
+impl Default for BrokerConfig {
+    /// Every option at its default.
+    fn default() -> Self {
+        let none = Overrides::new();
+        Self::resolve(&Layers { fixed: &Settings::default(), cluster: &none, broker: &none })
     }
 }
 

@@ -206,10 +206,11 @@ impl View<'_, '_> {
     /// Options that protect must not be ignored in silence, for one listener as for all.
     fn protections(&mut self) {
         let layers = self.layers;
-        for name in layers.fixed.names() {
+        let at_run_time = layers.cluster.iter().chain(layers.broker);
+        let in_file = layers.fixed.names().filter_map(|name| Some((name, layers.fixed.get(name)?)));
+        for (name, value) in in_file.chain(at_run_time.map(|(name, value)| (name.as_str(), value.trim()))) {
             let option = find(Scope::Broker, name).or_else(|| listener_option(name).map(|(_, o)| o));
             let Some(option) = option.filter(|o| o.meaning == Meaning::Protects) else { continue };
-            let value = layers.fixed.get(name).unwrap_or_default();
             if value.is_empty() || option.kafka_default == Some(value) {
                 continue;
             }

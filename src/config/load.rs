@@ -33,7 +33,7 @@ pub struct Loaded {
     pub settings: Settings,
     /// `CLUSTER_ID` of the environment, for a directory that is formatted at the start.
     pub cluster_id: Option<String>,
-    /// Warnings and remarks, for the log.
+    /// Warnings and remarks, for the log, in the order of their places.
     pub notices: Vec<Problem>,
 }
 
@@ -55,6 +55,7 @@ pub fn load(sources: &Sources<'_>) -> Result<Loaded, Rejected> {
     let none = Overrides::new();
     let layers = Layers { fixed: &settings, cluster: &none, broker: &none };
     check::whole(&layers, &mut problems);
+    problems.0.sort_by(|a, b| a.place.cmp(&b.place));
     if problems.has_errors() {
         return Err(Rejected { problems: problems.0 });
     }

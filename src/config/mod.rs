@@ -48,7 +48,8 @@ pub use table::{find, nearest, options_of};
 pub use topic::{CleanupPolicy, CompressionType, TimestampType, TopicConfig};
 pub use validate::{
     BrokerTarget, ConfigError, append_to_list, subtract_from_list, validate_broker_dynamic,
-    validate_client_metrics_config, validate_group_config, validate_topic_config, validate_topic_overrides,
+    validate_broker_overrides, validate_client_metrics_config, validate_group_config, validate_topic_config,
+    validate_topic_overrides,
 };
 pub use value::Value;
 

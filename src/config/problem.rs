@@ -1,8 +1,8 @@
 //! What is wrong or worth knowing about a configuration, and where it stands.
 use std::fmt;
 
-/// Where a value was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Where a value was written. The order is that of precedence.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
     /// A line of a file.
     File {

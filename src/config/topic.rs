@@ -1,5 +1,5 @@
 //! The options of a topic, typed, as the log and the rooms around it read them.
-use super::layers::{Layers, Overrides, typed};
+use super::layers::{Layers, Overrides, Settings, typed};
 use super::option::Scope;
 use super::value::Value;
 
@@ -106,6 +106,14 @@ typed! { Scope::Topic;
         /// `min.insync.replicas`. What the broker's layers say counts as 1: the node is alone. A topic's own
         /// value stands, and one above 1 refuses writes with acks=all, as in Kafka.
         min_insync_replicas: i32 = |read: &dyn Fn(&str) -> Option<Value>| min_insync_replicas(read),
+    }
+}
+
+impl Default for TopicConfig {
+    /// Every option at its default.
+    fn default() -> Self {
+        let none = Overrides::new();
+        Self::resolve(&Layers { fixed: &Settings::default(), cluster: &none, broker: &none }, &none)
     }
 }
 

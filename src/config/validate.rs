@@ -1,7 +1,9 @@
 //! Whether a value may be set at run time: the decisions behind CreateTopics, AlterConfigs and
 //! IncrementalAlterConfigs.
+use super::check;
 use super::layers::{Layers, Overrides};
 use super::option::{Opt, Scope, Type, UpdateMode};
+use super::problem::{Problems, Severity};
 use super::table::{find, listener_option, nearest};
 use super::value::{Value, list_entries};
 
@@ -96,6 +98,20 @@ pub fn validate_broker_dynamic(name: &str, value: &str, target: BrokerTarget) ->
         Ok(_) if option.name == "max.connections.per.ip.overrides" => are_ip_overrides(name, value),
         Ok(_) => Ok(()),
         Err(why) => refuse(why.to_string()),
+    }
+}
+
+/// Checks the broker's options as a whole, as they would be after a change at run time: listeners and
+/// advertised listeners that fit together, and nothing that protects and is not built yet.
+///
+/// # Errors
+/// [`ConfigError::InvalidRequest`] for the first thing that is wrong.
+pub fn validate_broker_overrides(layers: &Layers<'_>) -> Result<(), ConfigError> {
+    let mut problems = Problems::default();
+    check::whole(layers, &mut problems);
+    match problems.0.into_iter().find(|p| p.severity == Severity::Error) {
+        Some(problem) => Err(ConfigError::InvalidRequest(problem.text)),
+        None => Ok(()),
     }
 }
 

@@ -152,6 +152,29 @@ fn everything_wrong_is_told_at_once() {
 }
 
 #[test]
+fn remarks_come_in_the_order_of_their_places() {
+    let overrides = ["num.partitions=x".to_owned()];
+    let text = "zzz.first=1\nnum.io.threads=x\nauthorizer.class.name=A\nbroker.rack=r\nbroker.rack=s";
+    let rejected = load(&Sources { overrides: &overrides, ..file(text) }).unwrap_err();
+    let places: Vec<String> = rejected.problems.iter().map(|p| p.place.to_string()).collect();
+    let lines = [1, 2, 3, 5].map(|line| format!("server.properties:{line}"));
+    assert_eq!(places[..4], lines);
+    assert_eq!(places[4..], ["--override"]);
+}
+
+proptest::proptest! {
+    /// Whatever stands in a file, the answer is a configuration or remarks on it.
+    #[test]
+    fn no_text_is_too_strange(text in "\\PC*", value in "\\PC*", pick in 0usize..400) {
+        let option = crate::config::options_of(crate::config::Scope::Broker).nth(pick % 390).map_or("x", |o| o.name);
+        let lines = format!("{text}\n{option}={value}\\u00");
+        let _ = load(&file(&lines));
+        let _ = load(&file(&format!("{option}={value}")));
+        let _ = crate::config::option_of_variable(&format!("KAFKA_{text}"));
+    }
+}
+
+#[test]
 fn a_setting_that_equals_the_default_is_not_remarked_on() {
     let text = "num.network.threads=3\nnum.io.threads=8\ngroup.initial.rebalance.delay.ms=3000\n";
     assert_eq!(remarks(text), Vec::<String>::new());

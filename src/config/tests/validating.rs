@@ -2,7 +2,8 @@
 use super::{layers, overrides, settings};
 use crate::config::{
     BrokerTarget, ConfigError, Overrides, Scope, append_to_list, subtract_from_list, validate_broker_dynamic,
-    validate_client_metrics_config, validate_group_config, validate_topic_config, validate_topic_overrides,
+    validate_broker_overrides, validate_client_metrics_config, validate_group_config, validate_topic_config,
+    validate_topic_overrides,
 };
 
 #[test]
@@ -87,6 +88,25 @@ fn broker_options() {
         let got = validate_broker_dynamic(name, value, target);
         assert_eq!(got.is_ok(), is_allowed, "{name}={value} {target:?}");
         assert!(matches!(got, Ok(()) | Err(ConfigError::InvalidRequest(_))), "{name}");
+    }
+}
+
+#[test]
+fn broker_options_as_a_whole() {
+    let (fixed, none) = (settings("listeners=PLAINTEXT://:9092\nnode.id=1"), Overrides::new());
+    let cases = [
+        ("advertised.listeners", "PLAINTEXT://h:1", true),
+        ("advertised.listeners", "SSL://h:1", false),
+        ("advertised.listeners", "PLAINTEXT://0.0.0.0:1", false),
+        ("advertised.listeners", "h:1", false),
+        ("listeners", "SSL://h:1", false),
+        ("max.connection.creation.rate", "5", false),
+        ("max.connections", "5", true),
+    ];
+    for (name, value, is_allowed) in cases {
+        let broker = overrides(&[(name, value)]);
+        let after = crate::config::Layers { broker: &broker, ..layers(&fixed, &none) };
+        assert_eq!(validate_broker_overrides(&after).is_ok(), is_allowed, "{name}={value}");
     }
 }
 
