@@ -68,6 +68,7 @@ impl View<'_, '_> {
         self.protections();
         self.ip_overrides();
         self.log_dirs();
+        self.times();
     }
 
     fn value(&self, name: &str) -> Option<Value> {
@@ -237,6 +238,29 @@ impl View<'_, '_> {
             self.error(
                 "max.connections.per.ip.overrides",
                 format!("max.connections.per.ip.overrides: {why}"),
+            );
+        }
+    }
+
+    /// Limits that Kafka checks outside of its table of options.
+    fn times(&mut self) {
+        let layers = self.layers;
+        let refused = |name: &str, is_refused: fn(i64) -> bool| {
+            let option = find(Scope::Broker, name)?;
+            layers.broker_value_for_show(option)?.as_int().filter(|n| is_refused(*n))
+        };
+        for name in ["log.retention.ms", "log.retention.minutes", "log.retention.hours"] {
+            if refused(name, |n| n == 0).is_some() {
+                self.error(name, format!("{name}: `0` is not allowed, it must be 1 or more, or -1 for ever"));
+            }
+        }
+        if let Some(n) = refused("log.roll.ms", |n| n < 1) {
+            self.error("log.roll.ms", format!("log.roll.ms: `{n}` is not allowed, it must be 1 or more"));
+        }
+        if let Some(n) = refused("log.roll.jitter.ms", |n| n < 0) {
+            self.error(
+                "log.roll.jitter.ms",
+                format!("log.roll.jitter.ms: `{n}` is not allowed, it must be 0 or more"),
             );
         }
     }

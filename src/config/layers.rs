@@ -150,8 +150,9 @@ fn converted(value: Value, unit: Unit) -> Option<Value> {
     const MINUTE_MS: i64 = 60_000;
     const HOUR_MS: i64 = 3_600_000;
     Some(match (unit, value) {
-        (Unit::Minutes, Value::Int(n)) if n >= 0 => Value::Int(n.saturating_mul(MINUTE_MS)),
-        (Unit::Hours, Value::Int(n)) if n >= 0 => Value::Int(n.saturating_mul(HOUR_MS)),
+        (Unit::Minutes | Unit::Hours, Value::Int(n)) if n < 0 => Value::Int(-1),
+        (Unit::Minutes, Value::Int(n)) => Value::Int(n.saturating_mul(MINUTE_MS)),
+        (Unit::Hours, Value::Int(n)) => Value::Int(n.saturating_mul(HOUR_MS)),
         (Unit::First, Value::List(entries)) => Value::Text(entries.into_iter().next()?),
         (_, value) => value,
     })

@@ -121,10 +121,13 @@ impl TopicConfig {
     /// Resolves the options of a topic whose own settings are `overrides`.
     #[must_use]
     pub fn resolve(layers: &Layers<'_>, overrides: &Overrides) -> Self {
-        Self::build(|option| match option.name {
+        let mut config = Self::build(|option| match option.name {
             "min.insync.replicas" if !overrides.contains_key(option.name) => Some(Value::Int(1)),
             _ => layers.value(option, overrides),
-        })
+        });
+        // The broker's options take any negative number for "for ever".
+        config.retention_ms = config.retention_ms.max(-1);
+        config
     }
 
     /// Whether a record is on disk before it is acknowledged or seen.

@@ -118,6 +118,10 @@ fn a_broker_is_described_as_kafka_does() {
     assert_eq!(flags("nope"), (Type::Unknown, true, true, false));
     assert_eq!(flags("listener.name.plaintext.max.connections"), (Type::Int, true, false, false));
     assert!(got.iter().all(|e| e.name != "unstable.api.versions.enable"));
+    const SHOWN_BY_KAFKA: usize = 350;
+    let set_beyond_the_table = 4;
+    let of_kafka = got.iter().filter(|e| !e.name.starts_with("klamm.")).count();
+    assert_eq!(of_kafka, SHOWN_BY_KAFKA + set_beyond_the_table);
 }
 
 #[test]
@@ -176,7 +180,9 @@ fn a_topic_resolves_through_its_layers_and_units() {
     assert_eq!(resolve("log.retention.hours=1", &[]).retention_ms, 3_600_000);
     assert_eq!(resolve("log.retention.hours=1\nlog.retention.minutes=1", &[]).retention_ms, 60_000);
     assert_eq!(resolve("log.retention.ms=5\nlog.retention.minutes=1", &[]).retention_ms, 5);
-    assert_eq!(resolve("log.retention.hours=-1", &[]).retention_ms, -1);
+    for forever in ["log.retention.hours=-1", "log.retention.minutes=-7", "log.retention.ms=-7"] {
+        assert_eq!(resolve(forever, &[]).retention_ms, -1, "{forever}");
+    }
     assert_eq!(resolve("log.retention.ms=5", &[("retention.ms", "6")]).retention_ms, 6);
     assert_eq!(resolve("log.roll.jitter.hours=1", &[]).segment_jitter_ms, 3_600_000);
     assert_eq!(resolve("", &[("internal.segment.bytes", "1000")]).segment_bytes, 1000);

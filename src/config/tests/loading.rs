@@ -127,6 +127,9 @@ fn remarks_name_place_option_value_and_what_is_allowed() {
         ("listener.name.plaintext.max.connection.creation.rate=10", "Error"),
         ("client.quota.callback.class=x.Y", "Error"),
         ("max.connections.per.ip.overrides=h", "address:count"),
+        ("log.retention.minutes=0", "Error server.properties:1: log.retention.minutes: `0`"),
+        ("log.roll.ms=0", "Error server.properties:1: log.roll.ms: `0`"),
+        ("log.roll.jitter.ms=-1", "Error server.properties:1: log.roll.jitter.ms: `-1`"),
         ("log.dirs=a,,b", "none may be empty"),
         ("log.dirs=a,a", "stands twice"),
         ("cordoned.log.dirs=/x", "not among log.dir"),
@@ -163,6 +166,8 @@ fn remarks_come_in_the_order_of_their_places() {
 }
 
 proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+
     /// Whatever stands in a file, the answer is a configuration or remarks on it.
     #[test]
     fn no_text_is_too_strange(text in "\\PC*", value in "\\PC*", pick in 0usize..400) {
