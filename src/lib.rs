@@ -8,5 +8,6 @@ pub mod env;
 pub mod metadata;
 pub mod partition;
 pub mod record;
+pub mod server;
 pub mod types;
 pub mod wire;

@@ -57,12 +57,15 @@ pub fn length(prefix: [u8; PREFIX], max: usize) -> Result<usize, FrameError> {
     Err(FrameError::TooLarge { len, max })
 }
 
+/// The content of a frame, and the bytes behind it.
+pub type Split<'a> = (&'a [u8], &'a [u8]);
+
 /// Splits the first whole frame off `bytes`: its content and what follows; `None` while its end has
 /// not arrived.
 ///
 /// # Errors
 /// See [`length`].
-pub fn split(bytes: &[u8], max: usize) -> Result<Option<(&[u8], &[u8])>, FrameError> {
+pub fn split(bytes: &[u8], max: usize) -> Result<Option<Split<'_>>, FrameError> {
     let Some((prefix, rest)) = bytes.split_first_chunk::<PREFIX>() else { return Ok(None) };
     Ok(rest.split_at_checked(length(*prefix, max)?))
 }

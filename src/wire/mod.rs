@@ -10,6 +10,8 @@
 //! Must not know: sockets, what a message means, who may send it.
 
 pub mod frame;
+#[cfg(test)]
+mod fuzz;
 mod reply;
 pub mod request;
 

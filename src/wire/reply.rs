@@ -151,6 +151,13 @@ impl Reply {
         self.len
     }
 
+    /// Bytes that it holds in memory.
+    #[must_use]
+    pub fn len_in_memory(&self) -> usize {
+        let held = |chunk: &Chunk| if let Chunk::Bytes(bytes) = chunk { bytes.len() } else { 0 };
+        self.chunks.iter().map(held).fold(0, usize::saturating_add)
+    }
+
     /// Never: a reply has at least its prefix.
     #[must_use]
     pub fn is_empty(&self) -> bool {
