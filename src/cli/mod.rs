@@ -9,11 +9,16 @@
 //! Must not know: how a broker does anything. No room may import this one.
 #![warn(clippy::indexing_slicing)]
 
+mod base64;
 pub mod client;
 mod error;
+mod escape;
 mod logging;
+mod produce;
+mod progress;
 mod serve;
 mod table;
+mod time;
 mod topic;
 
 use std::ffi::OsString;
@@ -48,6 +53,7 @@ struct Cli {
 enum Command {
     Serve(serve::Args),
     Topic(topic::Args),
+    Produce(Box<produce::Args>),
 }
 
 impl Command {
@@ -55,6 +61,7 @@ impl Command {
         match self {
             Self::Serve(args) => serve::run(args),
             Self::Topic(args) => topic::run(args, out),
+            Self::Produce(args) => produce::run(args),
         }
     }
 }

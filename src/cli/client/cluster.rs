@@ -266,7 +266,7 @@ impl Cluster {
         &mut self,
         names: Option<&[String]>,
         create: bool,
-    ) -> Result<Vec<(String, Result<Topic, ErrorCode>)>, ClientError> {
+    ) -> Result<Vec<Described>, ClientError> {
         let request = MetadataRequest {
             topics: names.map(|names| names.iter().map(|name| topic_named(name)).collect()),
             allow_auto_topic_creation: create,
@@ -292,6 +292,9 @@ impl Cluster {
     }
 }
 
+/// A topic's name, and the topic or why it cannot be used.
+type Described = (String, Result<Topic, ErrorCode>);
+
 /// `host:port`, with the brackets that an IPv6 address needs.
 fn join(host: &str, port: i32) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
@@ -305,7 +308,7 @@ fn unusable(name: &str, code: ErrorCode) -> ClientError {
     ClientError::Refused { subject: format!("topic {name}"), code, message: None }
 }
 
-fn read_topic(topic: &MetadataResponseTopic<'_>) -> (String, Result<Topic, ErrorCode>) {
+fn read_topic(topic: &MetadataResponseTopic<'_>) -> Described {
     let name = topic.name.as_deref().unwrap_or_default().to_owned();
     if topic.error_code != 0 {
         return (name, Err(ErrorCode(topic.error_code)));

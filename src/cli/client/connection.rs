@@ -7,9 +7,8 @@ use std::time::Duration;
 use super::error::ClientError;
 use super::message::Request;
 use crate::schema::clients::api_versions_request::ApiVersionsRequest;
-use crate::schema::clients::request_header::RequestHeader;
-use crate::schema::clients::response_header::ResponseHeader;
-use crate::schema::{Api, DecodeError, ErrorCode, Reader, Writer};
+use crate::schema::{Api, ErrorCode, Reader};
+use crate::wire::{frame, request};
 
 /// Largest reply accepted, in bytes. A fetch asks for far less; a larger claim is not Kafka's.
 const MAX_REPLY: usize = 256 << 20;
@@ -36,19 +35,20 @@ pub struct Connection {
     correlation: i32,
 }
 
-/// Stands for a reply that is still to come. Replies are received in the order of the requests.
+/// Stands for a reply that is still to come. Replies are received in the order of the requests, and a
+/// ticket is dropped only if there will be no reply.
 #[derive(Debug)]
-#[must_use = "a reply that is not received stands before all later ones"]
-pub struct Ticket<R> {
+pub struct Ticket {
+    api: &'static Api,
     correlation: i32,
     version: i16,
-    request: PhantomData<fn() -> R>,
 }
 
 /// A whole reply.
 #[derive(Debug)]
 pub struct Reply<R> {
     address: String,
+    api: &'static Api,
     frame: Vec<u8>,
     version: i16,
     request: PhantomData<fn() -> R>,
@@ -61,11 +61,11 @@ impl<R: Request> Reply<R> {
     /// [`ClientError::Unreadable`].
     pub fn decode(&self) -> Result<R::Response<'_>, ClientError> {
         let mut reader = Reader::new(&self.frame);
-        let read = |reader: &mut Reader<'_>| -> Result<(), DecodeError> {
-            ResponseHeader::decode(reader, header_version::<R>(self.version)).map(drop)
-        };
-        read(&mut reader).and_then(|()| R::decode(&mut reader, self.version)).map_err(|source| {
-            ClientError::Unreadable { address: self.address.clone(), api: api_name::<R>(), source }
+        let header = request::decode_reply(self.api, self.version, &mut reader);
+        header.and_then(|_| R::decode(&mut reader, self.version)).map_err(|source| ClientError::Unreadable {
+            address: self.address.clone(),
+            api: self.api.name,
+            source,
         })
     }
 
@@ -78,10 +78,6 @@ impl<R: Request> Reply<R> {
 
 fn api_name<R: Request>() -> &'static str {
     Api::by_key(R::API_KEY).map_or("a request", |api| api.name)
-}
-
-fn header_version<R: Request>(version: i16) -> i16 {
-    Api::by_key(R::API_KEY).map_or(0, |api| api.response_header_version(version))
 }
 
 impl Connection {
@@ -120,7 +116,8 @@ impl Connection {
         };
         for version in [ApiVersionsRequest::MAX_VERSION, 0] {
             let ticket = self.send_as(&request, version)?;
-            let mut reply = self.receive(ticket).map_err(|error| self.stranger(error))?;
+            let mut reply =
+                self.receive::<ApiVersionsRequest<'_>>(ticket).map_err(|error| self.stranger(error))?;
             if reply.frame.get(4..6) == Some(&ErrorCode::UNSUPPORTED_VERSION.code().to_be_bytes()) {
                 reply.version = 0;
             }
@@ -178,23 +175,25 @@ impl Connection {
     ///
     /// # Errors
     /// [`ClientError::Lost`], [`ClientError::NoCommonVersion`].
-    pub fn send<R: Request>(&mut self, request: &R) -> Result<Ticket<R>, ClientError> {
+    pub fn send<R: Request>(&mut self, request: &R) -> Result<Ticket, ClientError> {
         let version = self.version::<R>()?;
         self.send_as(request, version)
     }
 
-    fn send_as<R: Request>(&mut self, request: &R, version: i16) -> Result<Ticket<R>, ClientError> {
+    fn send_as<R: Request>(&mut self, body: &R, version: i16) -> Result<Ticket, ClientError> {
+        let api = Api::by_key(R::API_KEY).ok_or_else(|| self.no_common_version::<R>())?;
         self.correlation = self.correlation.wrapping_add(1);
-        let frame = encode_frame(request, version, self.correlation);
+        let correlation = self.correlation;
+        let frame = request::encode(api, version, correlation, Some(CLIENT_ID), |w| body.encode(w, version));
         self.stream.write_all(&frame).map_err(|error| self.failed::<R>(error))?;
-        Ok(Ticket { correlation: self.correlation, version, request: PhantomData })
+        Ok(Ticket { api, correlation, version })
     }
 
     /// Waits for the reply to the oldest request that has none yet.
     ///
     /// # Errors
     /// [`ClientError::Lost`], [`ClientError::Silent`], [`ClientError::NotKafka`].
-    pub fn receive<R: Request>(&mut self, ticket: Ticket<R>) -> Result<Reply<R>, ClientError> {
+    pub fn receive<R: Request>(&mut self, ticket: Ticket) -> Result<Reply<R>, ClientError> {
         let frame = self.read_frame::<R>()?;
         let found = frame.first_chunk().map(|bytes| i32::from_be_bytes(*bytes));
         if found != Some(ticket.correlation) {
@@ -202,21 +201,20 @@ impl Connection {
             return Err(ClientError::NotKafka { address: self.address.clone(), reason });
         }
         let address = self.address.clone();
-        Ok(Reply { address, frame, version: ticket.version, request: PhantomData })
+        Ok(Reply { address, api: ticket.api, frame, version: ticket.version, request: PhantomData })
     }
 
     fn read_frame<R: Request>(&mut self) -> Result<Vec<u8>, ClientError> {
-        let mut length = [0; 4];
-        self.stream.read_exact(&mut length).map_err(|error| self.failed::<R>(error))?;
-        let size = usize::try_from(i32::from_be_bytes(length)).ok().filter(|&size| size <= MAX_REPLY);
-        let Some(size) = size else {
-            let reason = format!("its first bytes are {:?}", String::from_utf8_lossy(&length));
-            return Err(ClientError::NotKafka { address: self.address.clone(), reason });
-        };
-        let mut frame = Vec::with_capacity(size.min(FIRST_BUFFER));
-        let read = (&mut self.stream).take(size as u64).read_to_end(&mut frame);
+        let mut prefix = [0; frame::PREFIX];
+        self.stream.read_exact(&mut prefix).map_err(|error| self.failed::<R>(error))?;
+        let size = frame::length(prefix, MAX_REPLY).map_err(|error| ClientError::NotKafka {
+            address: self.address.clone(),
+            reason: error.to_string(),
+        })?;
+        let mut bytes = Vec::with_capacity(size.min(FIRST_BUFFER));
+        let read = (&mut self.stream).take(size as u64).read_to_end(&mut bytes);
         match read {
-            Ok(read) if read == size => Ok(frame),
+            Ok(read) if read == size => Ok(bytes),
             Ok(_) => Err(self.failed::<R>(io::ErrorKind::UnexpectedEof.into())),
             Err(error) => Err(self.failed::<R>(error)),
         }
@@ -247,25 +245,6 @@ fn connect(address: &str, timeout: Duration) -> io::Result<TcpStream> {
         }
     }
     Err(last)
-}
-
-/// A whole request as it goes over the wire: its length, its header, its body.
-fn encode_frame<R: Request>(request: &R, version: i16, correlation_id: i32) -> Vec<u8> {
-    let header = RequestHeader {
-        request_api_key: R::API_KEY,
-        request_api_version: version,
-        correlation_id,
-        client_id: Some(CLIENT_ID.into()),
-        ..Default::default()
-    };
-    let mut writer = Writer::onto(vec![0; 4]);
-    header.encode(&mut writer, Api::by_key(R::API_KEY).map_or(1, |api| api.request_header_version(version)));
-    request.encode(&mut writer, version);
-    let size = u32::try_from(writer.buf.len().saturating_sub(4)).unwrap_or(u32::MAX);
-    if let Some(length) = writer.buf.first_chunk_mut() {
-        *length = size.to_be_bytes();
-    }
-    writer.buf
 }
 
 #[cfg(test)]
@@ -302,11 +281,5 @@ mod tests {
         let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
         let error = Connection::open(&free, Duration::from_secs(5)).unwrap_err().to_string();
         assert!(error.contains(&free) && error.contains("klamm serve"), "{error}");
-    }
-
-    #[test]
-    fn a_frame_is_length_header_body() {
-        let frame = encode_frame(&ApiVersionsRequest::default(), 0, 7);
-        assert_eq!(frame, b"\0\0\0\x0f\0\x12\0\0\0\0\0\x07\0\x05klamm");
     }
 }
