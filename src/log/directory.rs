@@ -1,0 +1,336 @@
+//! A log directory: the partitions in it, its checkpoints, its lock and its clean-shutdown marker.
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use super::checkpoint::{self, Offsets};
+use super::config::LogConfig;
+use super::contents::{self, Contents, FoundPartition};
+use super::error::{At, LogError};
+use super::flush::Flusher;
+use super::names::renamed_dir;
+use super::open::OpenState;
+use super::partition_log::{Log, LogEnv};
+use super::recovery::RecoveryReport;
+use crate::env::{self, LockGuard};
+use crate::types::{Offset, Timestamp, TopicId, TopicPartition};
+
+/// Bytes appended to a directory after which its recovery points move, so that a restart has no more
+/// than this to check.
+pub const CHECKPOINT_BYTES: u64 = 64 << 20;
+
+/// An open log directory. It holds the directory's lock until it is dropped.
+#[derive(Debug)]
+pub struct LogDirectory {
+    env: Arc<LogEnv>,
+    path: PathBuf,
+    logs: Mutex<BTreeMap<TopicPartition, Arc<Log>>>,
+    flusher: Flusher,
+    /// Directories that wait for removal, and when.
+    removals: Mutex<Vec<(Timestamp, PathBuf)>>,
+    /// One writer of checkpoints at a time.
+    checkpointing: Mutex<()>,
+    _lock: Box<dyn LockGuard>,
+}
+
+/// What became of a partition found in the directory.
+pub type Opened = Result<(Arc<Log>, RecoveryReport), LogError>;
+
+impl LogDirectory {
+    /// Locks a directory, which is made if need be, and looks at what is in it. Nothing is changed yet.
+    ///
+    /// # Errors
+    /// It is in use; it holds something foreign; a checkpoint is broken; the system's.
+    pub fn open(env: Arc<LogEnv>, path: PathBuf, flush_threads: usize) -> Result<(Self, Contents), LogError> {
+        let files = env.files.as_ref();
+        files.create_dir_all(&path).at(&path)?;
+        let lock = files.lock(&path.join(contents::LOCK)).map_err(LogError::Locked)?;
+        let contents = contents::read(files, &path)?;
+        let flusher = Flusher::start(flush_threads).at(&path)?;
+        let now = env.clock.now();
+        let removals = contents.deleted.iter().map(|dir| (now, dir.clone())).collect();
+        let this = Self {
+            env,
+            path,
+            logs: Mutex::default(),
+            flusher,
+            removals: Mutex::new(removals),
+            checkpointing: Mutex::default(),
+            _lock: lock,
+        };
+        Ok((this, contents))
+    }
+
+    /// What its logs share.
+    #[must_use]
+    pub fn env(&self) -> &Arc<LogEnv> {
+        &self.env
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its flusher.
+    #[must_use]
+    pub fn flusher(&self) -> &Flusher {
+        &self.flusher
+    }
+
+    /// The open logs.
+    #[must_use]
+    pub fn logs(&self) -> Vec<Arc<Log>> {
+        self.map().values().cloned().collect()
+    }
+
+    /// The log of a partition, if it is here.
+    #[must_use]
+    pub fn log(&self, tp: &TopicPartition) -> Option<Arc<Log>> {
+        self.map().get(tp).cloned()
+    }
+
+    /// Opens partitions that were found, on `threads` threads; results are in the order of `found`.
+    /// Before the first log changes, the marker of the last clean stop is removed: from here on a crash
+    /// means recovery.
+    ///
+    /// # Errors
+    /// The marker cannot be removed. Errors of single partitions are in the results.
+    pub fn open_logs(
+        &self,
+        found: &[FoundPartition],
+        config: &(dyn Fn(&FoundPartition) -> Arc<LogConfig> + Sync),
+        threads: usize,
+    ) -> Result<Vec<Opened>, LogError> {
+        contents::remove_marker(self.env.files.as_ref(), &self.path)?;
+        let next = AtomicUsize::new(0);
+        let results: Mutex<Vec<(usize, Opened)>> = Mutex::default();
+        let work = || {
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let Some(partition) = found.get(at) else { break };
+                let opened = self.open_log(partition, config(partition));
+                results.lock().unwrap_or_else(PoisonError::into_inner).push((at, opened));
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 1..threads.max(1) {
+                scope.spawn(work);
+            }
+            work();
+        });
+        let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+        results.sort_by_key(|(at, _)| *at);
+        Ok(results.into_iter().map(|(_, opened)| opened).collect())
+    }
+
+    fn open_log(&self, found: &FoundPartition, config: Arc<LogConfig>) -> Opened {
+        let Some(topic_id) = found.topic_id else {
+            let reason = "partition.metadata is missing or broken, so the topic's id is not known";
+            return Err(LogError::corrupt(&found.dir, reason));
+        };
+        let (env, tp) = (Arc::clone(&self.env), found.tp.clone());
+        let (log, report) = Log::open(env, found.dir.clone(), tp, topic_id, config, found.state)?;
+        let log = Arc::new(log);
+        self.map().insert(found.tp.clone(), Arc::clone(&log));
+        if log.is_dirty() {
+            // What recovery has kept becomes visible only when it is durable.
+            self.flusher.request(&log);
+        }
+        Ok((log, report))
+    }
+
+    /// Makes a new partition, durable when this returns.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn create_log(
+        &self,
+        tp: &TopicPartition,
+        topic_id: TopicId,
+        config: Arc<LogConfig>,
+    ) -> Result<Arc<Log>, LogError> {
+        let dir = self.path.join(tp.to_string());
+        let log = Arc::new(Log::create(Arc::clone(&self.env), dir, tp.clone(), topic_id, config)?);
+        self.map().insert(tp.clone(), Arc::clone(&log));
+        Ok(log)
+    }
+
+    /// Makes the names of partitions that were created durable; one call serves many.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn sync_names(&self) -> Result<(), LogError> {
+        self.env.files.sync_dir(&self.path).at(&self.path)
+    }
+
+    /// Takes a partition out of service and sets its directory aside to be removed after
+    /// `file.delete.delay.ms`. Durable when this returns; a partition of that name can be made at once.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn delete_log(&self, tp: &TopicPartition) -> Result<(), LogError> {
+        let Some(log) = self.map().remove(tp) else { return Ok(()) };
+        let to = self.path.join(renamed_dir(tp, self.env.rng.uuid(), "-delete"));
+        log.leave(&to)?;
+        self.sync_names()?;
+        let due = self.env.clock.now().get().saturating_add(log.config().file_delete_delay_ms);
+        self.removals().push((Timestamp(due), to));
+        // Offsets of a deleted partition must not be taken for those of a new one of its name.
+        self.save_points()
+    }
+
+    /// Sets the directory of a partition aside that the metadata does not know; its data stay.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn set_aside(&self, found: &FoundPartition) -> Result<PathBuf, LogError> {
+        let to = self.path.join(renamed_dir(&found.tp, self.env.rng.uuid(), "-stray"));
+        self.env.files.rename(&found.dir, &to).at(&found.dir)?;
+        self.sync_names()?;
+        Ok(to)
+    }
+
+    /// Deletes all records of a log below `offset`, durably. Gives the log start.
+    ///
+    /// # Errors
+    /// [`LogError::OffsetOutOfRange`] if `offset` is past the log end; the system's.
+    pub fn delete_before(&self, log: &Log, offset: Offset) -> Result<Offset, LogError> {
+        let start = log.delete_before(offset)?;
+        log.save_deletion()?;
+        self.save_points()?;
+        Ok(start)
+    }
+
+    /// Moves all recovery points to the log ends.
+    ///
+    /// # Errors
+    /// [`LogError::NoSpace`], or that of the first log that failed; the others have moved.
+    pub fn checkpoint(&self) -> Result<(), LogError> {
+        self.env.health.appended(true);
+        let results: Vec<_> = self.logs().iter().map(|log| log.checkpoint()).collect();
+        self.save_points()?;
+        results.into_iter().find_map(Result::err).map_or(Ok(()), Err)
+    }
+
+    /// Whether so much was appended that [`checkpoint`](Self::checkpoint) is due before its timer.
+    #[must_use]
+    pub fn checkpoint_due(&self) -> bool {
+        self.env.health.appended(false) >= CHECKPOINT_BYTES
+    }
+
+    /// Writes recovery points and log starts.
+    fn save_points(&self) -> Result<(), LogError> {
+        let _turn = self.checkpointing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut points, mut starts) = (Offsets::new(), Offsets::new());
+        for log in self.logs() {
+            let (start, base) = log.log_start_and_base();
+            points.insert(log.topic_partition().clone(), log.recovery_point());
+            if start > base {
+                starts.insert(log.topic_partition().clone(), start);
+            }
+        }
+        let files = self.env.files.as_ref();
+        checkpoint::write(files, &self.path.join(checkpoint::RECOVERY_POINT), &points)?;
+        checkpoint::write(files, &self.path.join(checkpoint::LOG_START), &starts)
+    }
+
+    /// Writes the high watermarks, which only their owner knows.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn save_high_watermarks(&self, offsets: &Offsets) -> Result<(), LogError> {
+        let path = self.path.join(checkpoint::HIGH_WATERMARK);
+        checkpoint::write(self.env.files.as_ref(), &path, offsets)
+    }
+
+    /// The timer of the directory, every few seconds: each log's, removal of deleted partitions, and a
+    /// checkpoint if one is due by bytes.
+    ///
+    /// # Errors
+    /// The first that occurred; all the rest was done.
+    pub fn tick(&self) -> Result<(), LogError> {
+        let now = self.env.clock.now();
+        let mut first_error = None;
+        for log in self.logs() {
+            match log.tick(now) {
+                Ok(ticked) if ticked.flush_due => self.flusher.request(&log),
+                Ok(_) => {}
+                Err(error) => {
+                    first_error.get_or_insert(error);
+                }
+            }
+        }
+        self.remove_due(now);
+        if self.checkpoint_due()
+            && let Err(error) = self.checkpoint()
+        {
+            first_error.get_or_insert(error);
+        }
+        first_error.map_or(Ok(()), Err)
+    }
+
+    fn remove_due(&self, now: Timestamp) {
+        let mut due = Vec::new();
+        self.removals().retain(|(at, dir)| {
+            if *at <= now {
+                due.push(dir.clone());
+            }
+            *at > now
+        });
+        for dir in due {
+            if let Err(error) = env::remove_tree(self.env.files.as_ref(), &dir) {
+                tracing::warn!(dir = %dir.display(), %error, "cannot remove; the next start tries again");
+            }
+        }
+    }
+
+    /// Saves everything and leaves the marker of a clean stop. `broker_epoch` goes into it: the next
+    /// registration names it. If any log could not be saved there is no marker, and the next start
+    /// recovers.
+    ///
+    /// # Errors
+    /// The first that occurred.
+    pub fn close(&self, broker_epoch: i64, high_watermarks: &Offsets) -> Result<(), LogError> {
+        self.flusher.stop();
+        let mut first_error = None;
+        for log in self.logs() {
+            if let Err(error) = log.close() {
+                tracing::error!(partition = %log.topic_partition(), %error, "not saved");
+                first_error.get_or_insert(error);
+            }
+        }
+        self.save_points()?;
+        self.save_high_watermarks(high_watermarks)?;
+        match first_error {
+            None => contents::write_marker(self.env.files.as_ref(), &self.path, broker_epoch),
+            Some(error) => Err(error),
+        }
+    }
+
+    fn map(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, Arc<Log>>> {
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn removals(&self) -> MutexGuard<'_, Vec<(Timestamp, PathBuf)>> {
+        self.removals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether an error says that something is not there.
+pub(super) fn is_missing(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
+}
+
+impl FoundPartition {
+    /// A partition to be opened as after a crash that left nothing durable: for directories without
+    /// checkpoints, like the metadata log.
+    #[must_use]
+    pub fn unknown(tp: TopicPartition, dir: PathBuf, topic_id: TopicId) -> Self {
+        Self { tp, dir, topic_id: Some(topic_id), state: OpenState::default() }
+    }
+}

@@ -1,0 +1,287 @@
+//! Making and opening logs.
+use std::collections::VecDeque;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::config::LogConfig;
+use super::early::Early;
+use super::error::{At, LogError};
+use super::index::Entry;
+use super::inventory;
+use super::leader_epochs::{self, LeaderEpochs};
+use super::markers;
+use super::names::{Kind, STATE, file_name};
+use super::partition_log::{Inner, Log, LogEnv};
+use super::partition_metadata;
+use super::producers::Producers;
+use super::read::Cursors;
+use super::recovery::{Recovery, RecoveryReport, epochs_by_scan};
+use super::scan::{Found, SHORT, Scan};
+use super::segment::Segment;
+use super::snapshot;
+use super::state_file::State;
+use crate::env::{self, Files};
+use crate::record::HEADER_LEN;
+use crate::types::{Offset, Timestamp, TopicId, TopicPartition};
+
+/// Largest body of a marker's batch that is looked into.
+const MAX_MARKER: usize = 4096;
+
+/// What the log directory knows of a log before it is opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpenState {
+    /// Everything below is durable.
+    pub recovery_point: Offset,
+    /// The log start, where it is above the first segment's base.
+    pub log_start_offset: Offset,
+    /// The last stop of the directory's broker was a clean one.
+    pub clean_shutdown: bool,
+}
+
+impl Log {
+    /// Makes the log of a new, empty partition. Durable after the first flush.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn create(
+        env: Arc<LogEnv>,
+        dir: PathBuf,
+        tp: TopicPartition,
+        topic_id: TopicId,
+        config: Arc<LogConfig>,
+    ) -> Result<Self, LogError> {
+        let files = env.files.as_ref();
+        files.create_dir_all(&dir).at(&dir)?;
+        write_metadata(files, &dir, topic_id)?;
+        let segment = Segment::create(files, &dir, Offset::ZERO, env.clock.now())?;
+        let mut inner = empty_inner(dir, config, vec![segment]);
+        inner.names_dirty = true;
+        Ok(Self::assemble(env, tp, topic_id, inner))
+    }
+
+    /// Opens the log in an existing directory, with recovery as needed. The tail past the recovery point
+    /// is in the log but not durable before the next flush.
+    ///
+    /// # Errors
+    /// [`LogError::Damaged`], [`LogError::UnsupportedFormat`], [`LogError::Corrupt`]: this partition
+    /// cannot be served. The system's.
+    pub fn open(
+        env: Arc<LogEnv>,
+        dir: PathBuf,
+        tp: TopicPartition,
+        topic_id: TopicId,
+        config: Arc<LogConfig>,
+        state: OpenState,
+    ) -> Result<(Self, RecoveryReport), LogError> {
+        let now = env.clock.now();
+        let files = env.files.as_ref();
+        let inventory::Inventory { mut segments, snapshots } = inventory::take(files, &dir)?;
+        let is_new = segments.is_empty();
+        if is_new {
+            segments.push(Segment::create(files, &dir, state.log_start_offset, now)?);
+        }
+        let stored_epochs = read_epochs(files, &dir)?;
+        let mut epochs = stored_epochs.clone().unwrap_or_default();
+        let mut recovery = Recovery {
+            files,
+            dir: &dir,
+            config: &config,
+            recovery_point: state.recovery_point,
+            clean: state.clean_shutdown,
+            report: RecoveryReport::default(),
+        };
+        if is_new {
+            recovery.recovery_point = Offset::ZERO;
+        }
+        let end = recovery.run(&mut segments, &mut epochs)?;
+        let mut report = recovery.report;
+        if stored_epochs.is_none() {
+            epochs = epochs_by_scan(files, &dir, &mut segments)?;
+        }
+        epochs.truncate_from(end);
+        let epochs_dirty = stored_epochs.as_ref() != Some(&epochs);
+        let first = segments.first().map_or(Offset::ZERO, |first| first.base);
+
+        let mut inner = empty_inner(dir, config, segments);
+        inner.epochs = epochs;
+        inner.epochs_dirty = epochs_dirty;
+        inner.log_start = state.log_start_offset.max(first);
+        inner.end = end;
+        let point = state.recovery_point.clamp(first, end.max(first));
+        inner.recovery_point = if state.clean_shutdown { end } else { point };
+        inner.durable = inner.recovery_point;
+        inner.names_dirty = is_new;
+        inner.saved = state.clean_shutdown.then_some(end);
+        if inner.log_start > end {
+            begin_anew(files, &mut inner, now)?;
+        }
+        report.replayed_from = restore_state(files, &mut inner, &snapshots, now)?;
+        if inner.durable < inner.end {
+            inner.unflushed_since = Some(now);
+            inner.unsynced = unsynced(files, &mut inner)?;
+        }
+        Ok((Self::assemble(env, tp, topic_id, inner), report))
+    }
+}
+
+fn empty_inner(dir: PathBuf, config: Arc<LogConfig>, segments: Vec<Segment>) -> Inner {
+    Inner {
+        dir,
+        config,
+        segments,
+        log_start: Offset::ZERO,
+        deleted_before: Offset::NONE,
+        end: Offset::ZERO,
+        durable: Offset::ZERO,
+        recovery_point: Offset::ZERO,
+        saved: None,
+        producers: Producers::default(),
+        epochs: LeaderEpochs::default(),
+        epochs_dirty: false,
+        early: Early::default(),
+        unsynced: Vec::new(),
+        names_dirty: false,
+        unflushed_records: 0,
+        unflushed_since: None,
+        cursors: Cursors::default(),
+        head: None,
+        removals: VecDeque::new(),
+        offline: None,
+    }
+}
+
+/// Writes `partition.metadata`; without it Kafka would set the directory aside.
+fn write_metadata(files: &dyn Files, dir: &Path, topic_id: TopicId) -> Result<(), LogError> {
+    let path = dir.join(partition_metadata::FILE);
+    let file = files.open(&path, env::OpenMode::Create).at(&path)?;
+    file.set_len(0).at(&path)?;
+    file.write_all_at(partition_metadata::encode(topic_id).as_bytes(), 0).at(&path)?;
+    file.sync_data().at(&path)
+}
+
+fn read_epochs(files: &dyn Files, dir: &Path) -> Result<Option<LeaderEpochs>, LogError> {
+    let path = dir.join(leader_epochs::FILE);
+    match env::read_small(files, &path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        other => Ok(LeaderEpochs::parse(&String::from_utf8_lossy(&other.at(&path)?))),
+    }
+}
+
+/// The log start lies past the end: what was deleted was durable, what came after it is lost. The log
+/// goes on, empty, at the log start.
+fn begin_anew(files: &dyn Files, inner: &mut Inner, now: Timestamp) -> Result<(), LogError> {
+    for segment in inner.segments.drain(..) {
+        segment.rename_deleted(files, &inner.dir)?;
+    }
+    inner.segments.push(Segment::create(files, &inner.dir, inner.log_start, now)?);
+    inner.end = inner.log_start;
+    inner.durable = inner.end;
+    inner.recovery_point = inner.end;
+    inner.names_dirty = true;
+    Ok(())
+}
+
+/// Files that hold bytes past the durable end.
+fn unsynced(files: &dyn Files, inner: &mut Inner) -> Result<Vec<Arc<dyn env::File>>, LogError> {
+    let first = inner.segment_of(inner.durable).unwrap_or(0);
+    let Inner { segments, dir, .. } = inner;
+    segments.iter_mut().skip(first).map(|segment| segment.file(files, dir)).collect()
+}
+
+/// Producer state and what else Kafka's files do not say: from `klamm.state` if it reaches the recovery
+/// point, else from the newest sound snapshot; and from there by replay of the batches.
+fn restore_state(
+    files: &dyn Files,
+    inner: &mut Inner,
+    snapshots: &[Offset],
+    now: Timestamp,
+) -> Result<Offset, LogError> {
+    let stored = env::read_small(files, &inner.dir.join(STATE)).ok().and_then(|bytes| State::parse(&bytes));
+    inner.deleted_before = match &stored {
+        Some(state) => state.deleted_before,
+        None if inner.segments.first().is_some_and(|first| first.base < inner.log_start) => inner.log_start,
+        None => Offset::NONE,
+    };
+    let mut from = inner.segments.first().map_or(Offset::ZERO, |first| first.base);
+    match stored {
+        Some(state) if state.offset >= inner.recovery_point && state.offset <= inner.end => {
+            from = state.offset;
+            inner.producers = state.producers;
+            inner.early = state.early;
+        }
+        _ => {
+            for offset in snapshots.iter().rev().filter(|offset| **offset <= inner.end) {
+                let bytes = env::read_small(files, &inner.dir.join(file_name(*offset, Kind::Snapshot)));
+                if let Some(entries) = bytes.ok().and_then(|bytes| snapshot::parse(&bytes).ok()) {
+                    inner.producers = snapshot::restore(&entries, now);
+                    from = from.max(*offset);
+                    break;
+                }
+            }
+        }
+    }
+    replay(files, inner, from, now)?;
+    let expiration_ms = inner.config.producer_id_expiration_ms;
+    inner.producers.expire(now, expiration_ms);
+    Ok(from)
+}
+
+fn replay(files: &dyn Files, inner: &mut Inner, from: Offset, now: Timestamp) -> Result<(), LogError> {
+    if from >= inner.end {
+        return Ok(());
+    }
+    let first = inner.segment_of(from).unwrap_or(0);
+    let retention_ms = inner.config.retention_ms;
+    let Inner { segments, dir, producers, early, .. } = inner;
+    for segment in segments.iter_mut().skip(first) {
+        let path = segment.path(dir, Kind::Log);
+        let relative = from.get().saturating_sub(segment.base.get());
+        let known = segment.indexes(files, dir)?.offsets.known();
+        let entry = known.last_where(|entry| i64::from(entry.relative_offset) <= relative).at(&path)?;
+        let start = entry.map_or(0, |entry| u64::from(entry.position));
+        let file = segment.file(files, dir)?;
+        let mut scan = Scan::new(Arc::clone(&file), start, segment.len, SHORT);
+        while let Some(found) = scan.next().at(&path)? {
+            let found = found.map_err(|error| LogError::corrupt(&path, error.to_string()))?;
+            if found.header.base_offset < from {
+                continue;
+            }
+            replay_batch(files, dir, segment, producers, &found, now)?;
+            if found.header.max_timestamp > now {
+                early.note(found.header.last_offset(), now, retention_ms);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn replay_batch(
+    files: &dyn Files,
+    dir: &Path,
+    segment: &mut Segment,
+    producers: &mut Producers,
+    found: &Found,
+    now: Timestamp,
+) -> Result<(), LogError> {
+    let header = &found.header;
+    // When a batch was written is not known; that its own time is past is. Markers need a look inside.
+    let seen = header.max_timestamp.min(now);
+    if !header.is_control() {
+        producers.apply(header, seen);
+        return Ok(());
+    }
+    let path = segment.path(dir, Kind::Log);
+    let mut body = vec![0; header.size().saturating_sub(HEADER_LEN).min(MAX_MARKER)];
+    let at = found.pos.saturating_add(HEADER_LEN as u64);
+    segment.file(files, dir)?.read_exact_at(&mut body, at).at(&path)?;
+    if let Some(marker) = markers::parse(header, &body)
+        && let Some(aborted) = producers.apply_marker(header, marker, seen)
+    {
+        let txns = &mut segment.indexes(files, dir)?.txns;
+        if aborted.follows(txns.last().as_ref()) {
+            txns.push(aborted);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,231 @@
+//! What is on disk of a partition's batches: found out when a log is opened.
+//!
+//! After a clean stop the end is found from the last index entry. After a crash every batch past the
+//! recovery point is checked; the log is cut at the first bad one. Below the recovery point nothing is
+//! ever cut: a bad batch there is damage.
+use std::path::Path;
+
+use super::config::LogConfig;
+use super::error::{At, LogError};
+use super::index::Index;
+use super::leader_epochs::LeaderEpochs;
+use super::names::{Kind, file_name};
+use super::scan::{LONG, SHORT, Scan};
+use super::segment::{Indexes, Segment};
+use crate::env::Files;
+use crate::record::BatchError;
+use crate::types::Offset;
+
+/// What opening a log found and did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecoveryReport {
+    /// Bytes whose CRC was checked.
+    pub checked_bytes: u64,
+    /// Bytes cut off behind the last whole batch, in all files.
+    pub cut_bytes: u64,
+    /// Why they were cut.
+    pub cut_reason: Option<String>,
+    /// Segments dropped behind the cut.
+    pub dropped_segments: usize,
+    /// The offset from which producer state was replayed from the batches.
+    pub replayed_from: Offset,
+}
+
+/// The files and rules of one recovery.
+pub(super) struct Recovery<'a> {
+    pub files: &'a dyn Files,
+    pub dir: &'a Path,
+    pub config: &'a LogConfig,
+    pub recovery_point: Offset,
+    pub clean: bool,
+    pub report: RecoveryReport,
+}
+
+/// Where a walk over a segment ended.
+enum Stop {
+    Whole(Offset),
+    Bad { at: u64, expected: Offset, error: BatchError },
+}
+
+impl Recovery<'_> {
+    /// Brings the segments into order and gives the log end offset. Epochs of batches that are walked
+    /// over are noted.
+    pub fn run(
+        &mut self,
+        segments: &mut Vec<Segment>,
+        epochs: &mut LeaderEpochs,
+    ) -> Result<Offset, LogError> {
+        let active = segments.len().saturating_sub(1);
+        let point = self.recovery_point;
+        let holds_point = segments.partition_point(|segment| segment.base <= point).saturating_sub(1);
+        let mut first = if self.clean { active } else { holds_point.min(active) };
+        let mut end = segments.get(first).map_or(Offset::ZERO, |segment| segment.base);
+        while let Some(segment) = segments.get_mut(first) {
+            if segment.base < end {
+                let reason = format!("it begins below offset {end}, which lies in the segment before it");
+                return Err(LogError::corrupt(&segment.path(self.dir, Kind::Log), reason));
+            }
+            let is_last = first == active;
+            match self.segment(segment, epochs, is_last)? {
+                Stop::Whole(next) => end = next,
+                Stop::Bad { at, expected, error } => {
+                    self.cut(segments, first, at, expected, &error)?;
+                    end = expected;
+                    break;
+                }
+            }
+            first = first.saturating_add(1);
+        }
+        if end < self.recovery_point && !segments.is_empty() {
+            let path = segments.last().map(|last| last.path(self.dir, Kind::Log)).unwrap_or_default();
+            let position = segments.last().map_or(0, |last| last.len);
+            return Err(self.damage(path, position, format!("the log ends at offset {end}")));
+        }
+        Ok(end)
+    }
+
+    /// Walks over one segment, from as near to the recovery point as its index allows.
+    fn segment(
+        &mut self,
+        segment: &mut Segment,
+        epochs: &mut LeaderEpochs,
+        is_last: bool,
+    ) -> Result<Stop, LogError> {
+        let (file_len, path) = (segment.len, segment.path(self.dir, Kind::Log));
+        if file_len == 0 && is_last {
+            segment.set_indexes(Indexes::default());
+            return Ok(Stop::Whole(segment.base));
+        }
+        let file = segment.file(self.files, self.dir)?;
+        let start = self.start(segment, file_len)?;
+        segment.len = start;
+        let block = if self.clean || start > 0 { SHORT } else { LONG };
+        let mut scan = Scan::new(file, start, file_len, block);
+        let mut expected = segment.base;
+        loop {
+            let at = scan.position();
+            let error = match scan.next().at(&path)? {
+                None => break,
+                Some(Err(error)) => error,
+                Some(Ok(found)) => {
+                    let unchecked = self.clean || found.header.next_offset() <= self.recovery_point;
+                    let verdict = if unchecked { Ok(()) } else { scan.verify(&found).at(&path)? };
+                    let in_order =
+                        found.header.base_offset >= expected && found.header.last_offset_delta >= 0;
+                    match verdict {
+                        Ok(()) if in_order => {
+                            let size = if unchecked { 0 } else { found.header.size() as u64 };
+                            self.report.checked_bytes = self.report.checked_bytes.saturating_add(size);
+                            segment.note(&found, self.config);
+                            epochs.assign(found.header.partition_leader_epoch, found.header.base_offset);
+                            expected = found.header.next_offset();
+                            continue;
+                        }
+                        Ok(()) => BatchError::BadLength(found.header.length),
+                        Err(error) => error,
+                    }
+                }
+            };
+            if let (BatchError::BadMagic(magic @ 0..=1), 0) = (error, at) {
+                return Err(LogError::UnsupportedFormat { path, magic });
+            }
+            segment.len = file_len;
+            return Ok(Stop::Bad { at, expected, error });
+        }
+        if !is_last {
+            segment.seal(self.files, self.dir)?;
+        }
+        Ok(Stop::Whole(expected))
+    }
+
+    /// Where to begin in a segment: at the last index entry that can be relied on. Indexes keep only
+    /// what lies before that; the rest is made anew from the batches.
+    fn start(&self, segment: &mut Segment, file_len: u64) -> Result<u64, LogError> {
+        let path = |kind| self.dir.join(file_name(segment.base, kind));
+        let (offsets_at, times_at, txns_at) =
+            (path(Kind::OffsetIndex), path(Kind::TimeIndex), path(Kind::TxnIndex));
+        let mut offsets: Index<super::OffsetEntry> = Index::open(self.files, &offsets_at).at(&offsets_at)?;
+        let mut times: Index<super::TimeEntry> = Index::open(self.files, &times_at).at(&times_at)?;
+        let mut txns: Index<super::AbortedTxn> = Index::open(self.files, &txns_at).at(&txns_at)?;
+        let base = segment.base;
+        let relative = self.recovery_point.get().saturating_sub(base.get());
+        if !self.clean {
+            let keep = offsets.entries().at(&offsets_at)?;
+            let keep = keep.partition_point(|entry| {
+                i64::from(entry.relative_offset) < relative && u64::from(entry.position) < file_len
+            });
+            offsets.truncate(keep as u64).at(&offsets_at)?;
+            let keep = txns.entries().at(&txns_at)?;
+            let point = self.recovery_point;
+            let keep = keep.partition_point(|entry| entry.last_offset < point);
+            txns.truncate(keep as u64).at(&txns_at)?;
+        }
+        let file = segment.file(self.files, self.dir)?;
+        let mut start = 0;
+        if let Some(entry) = offsets.last() {
+            let position = u64::from(entry.position);
+            let mut scan = Scan::new(file, position, file_len, SHORT);
+            let wanted = base.plus(i64::from(entry.relative_offset));
+            match scan.next().at(&offsets_at)? {
+                Some(Ok(found)) if found.header.last_offset() == wanted => start = position,
+                _ => offsets.truncate(0).at(&offsets_at)?,
+            }
+        }
+        let covered = if start > 0 { offsets.last().map_or(0, |entry| entry.relative_offset) } else { 0 };
+        if !self.clean || start == 0 {
+            let keep = times.entries().at(&times_at)?;
+            let keep = keep.partition_point(|entry| entry.relative_offset <= covered);
+            times.truncate(if start == 0 { 0 } else { keep as u64 }).at(&times_at)?;
+        }
+        segment.set_indexes(Indexes { offsets, times, txns });
+        Ok(start)
+    }
+
+    fn cut(
+        &mut self,
+        segments: &mut Vec<Segment>,
+        first: usize,
+        at: u64,
+        expected: Offset,
+        error: &BatchError,
+    ) -> Result<(), LogError> {
+        let Some(segment) = segments.get_mut(first) else { return Ok(()) };
+        let path = segment.path(self.dir, Kind::Log);
+        if expected < self.recovery_point {
+            return Err(self.damage(path, at, error.to_string()));
+        }
+        let mut cut = segment.len.saturating_sub(at);
+        segment.cut(self.files, self.dir, at)?;
+        for dropped in segments.drain(first.saturating_add(1)..) {
+            cut = cut.saturating_add(dropped.len);
+            self.report.dropped_segments = self.report.dropped_segments.saturating_add(1);
+            dropped.rename_deleted(self.files, self.dir)?;
+        }
+        tracing::warn!(file = %path.display(), at, bytes = cut, %error,
+            "cut what follows the last whole batch");
+        self.report.cut_bytes = cut;
+        self.report.cut_reason = Some(error.to_string());
+        Ok(())
+    }
+
+    fn damage(&self, path: std::path::PathBuf, position: u64, reason: String) -> LogError {
+        LogError::Damaged { path, position, reason, durable: self.recovery_point }
+    }
+}
+
+/// The epochs of all batches, for a log that has lost its checkpoint.
+pub(super) fn epochs_by_scan(
+    files: &dyn Files,
+    dir: &Path,
+    segments: &mut [Segment],
+) -> Result<LeaderEpochs, LogError> {
+    let mut epochs = LeaderEpochs::default();
+    for segment in segments {
+        let path = segment.path(dir, Kind::Log);
+        let mut scan = Scan::new(segment.file(files, dir)?, 0, segment.len, SHORT);
+        while let Some(Ok(found)) = scan.next().at(&path)? {
+            epochs.assign(found.header.partition_leader_epoch, found.header.base_offset);
+        }
+    }
+    Ok(epochs)
+}

@@ -1,0 +1,220 @@
+//! Making a log durable: flush, checkpoint, clean close, and its timer.
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
+
+use super::error::{At, LogError};
+use super::leader_epochs;
+use super::names::STATE;
+use super::partition_log::{Inner, Log};
+use super::state_file::State;
+use crate::env::{self, File, Files, OpenMode};
+use crate::types::{Offset, Timestamp};
+
+/// What the timer found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ticked {
+    /// `flush.messages` or `flush.ms` asks for a flush.
+    pub flush_due: bool,
+}
+
+/// What one flush makes durable.
+struct Round {
+    files: Vec<Arc<dyn File>>,
+    names: Option<std::path::PathBuf>,
+    end: Offset,
+}
+
+impl Log {
+    /// Whether there are bytes that are not on disk.
+    #[must_use]
+    pub fn is_dirty(&self) -> bool {
+        let inner = self.lock();
+        inner.durable < inner.end || inner.names_dirty
+    }
+
+    /// Makes everything appended so far durable, and tells the observer. Gives the durable end.
+    ///
+    /// # Errors
+    /// [`LogError::Offline`]. A flush that fails takes the whole log directory offline: what it should
+    /// have saved may be lost though a second try would succeed.
+    pub fn flush(&self) -> Result<Offset, LogError> {
+        let _turn = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
+        let round = {
+            let mut inner = self.lock();
+            self.check_online(&inner)?;
+            if inner.durable == inner.end && !inner.names_dirty && inner.unsynced.is_empty() {
+                return Ok(inner.durable);
+            }
+            self.begin_round(&mut inner).map_err(|error| self.judge(error))?
+        };
+        if let Err(error) = self.sync(&round) {
+            let reason = format!("a flush of {} failed: {error}", self.topic_partition());
+            self.env.health.fail(&reason);
+            self.tell(|observer| observer.offline(&reason));
+            return Err(LogError::Offline { path: self.dir(), reason });
+        }
+        {
+            let mut inner = self.lock();
+            inner.durable = inner.durable.max(round.end);
+        }
+        self.tell(|observer| observer.durable(round.end));
+        Ok(round.end)
+    }
+
+    fn begin_round(&self, inner: &mut Inner) -> Result<Round, LogError> {
+        let mut files = std::mem::take(&mut inner.unsynced);
+        let (active, dir, _) = inner.active_and_dir();
+        files.push(active.file(self.env.files.as_ref(), dir)?);
+        let names = std::mem::take(&mut inner.names_dirty).then(|| inner.dir.clone());
+        inner.unflushed_records = 0;
+        inner.unflushed_since = None;
+        Ok(Round { files, names, end: inner.end })
+    }
+
+    fn sync(&self, round: &Round) -> io::Result<()> {
+        for file in &round.files {
+            file.sync_data()?;
+        }
+        let Some(dir) = &round.names else { return Ok(()) };
+        let files = self.env.files.as_ref();
+        match files.sync_dir(dir) {
+            // Renamed by a deletion meanwhile: nobody will ask for these bytes again.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.dir() != *dir => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Moves the recovery point to the log end: flushes, and saves what recovery would otherwise have to
+    /// find out from the batches. Gives the recovery point.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush); [`LogError::NoSpace`] leaves the recovery point where it was.
+    pub fn checkpoint(&self) -> Result<Offset, LogError> {
+        let files = self.env.files.as_ref();
+        let (dir, state, epochs) = {
+            let mut inner = self.lock();
+            self.check_online(&inner)?;
+            if inner.recovery_point == inner.end && !inner.epochs_dirty && !inner.names_dirty {
+                return Ok(inner.end);
+            }
+            let (active, dir, _) = inner.active_and_dir();
+            active.write_indexes(files, dir, true).map_err(|error| self.judge(error))?;
+            let epochs = std::mem::take(&mut inner.epochs_dirty).then(|| inner.epochs.encode());
+            (inner.dir.clone(), inner.state(), epochs)
+        };
+        self.flush()?;
+        let saved = save(files, &dir, &state, epochs.as_deref());
+        if let Err(error) = saved {
+            self.lock().epochs_dirty |= epochs.is_some();
+            return Err(self.judge(error));
+        }
+        self.lock().recovery_point = state.offset;
+        Ok(state.offset)
+    }
+
+    /// Makes the point below which records were deleted durable.
+    pub(super) fn save_deletion(&self) -> Result<(), LogError> {
+        let (dir, state) = {
+            let inner = self.lock();
+            (inner.dir.clone(), inner.state())
+        };
+        // The state must not count batches that a crash could take back.
+        self.flush()?;
+        save(self.env.files.as_ref(), &dir, &state, None).map_err(|error| self.judge(error))
+    }
+
+    /// Saves everything for a start that need not recover. The log takes nothing more.
+    ///
+    /// # Errors
+    /// As [`checkpoint`](Self::checkpoint).
+    pub fn close(&self) -> Result<Offset, LogError> {
+        {
+            let inner = self.lock();
+            if inner.saved == Some(inner.end) && !inner.epochs_dirty && !inner.names_dirty {
+                return Ok(inner.end);
+            }
+        }
+        let end = self.checkpoint()?;
+        let mut inner = self.lock();
+        if inner.end > end {
+            drop(inner);
+            return self.close();
+        }
+        let (active, dir, _) = inner.active_and_dir();
+        active.seal(self.env.files.as_ref(), dir).map_err(|error| self.judge(error))?;
+        self.write_snapshot(&inner).map_err(|error| self.judge(error))?;
+        inner.saved = Some(end);
+        inner.offline.get_or_insert_with(|| "the broker is stopping".to_owned());
+        Ok(end)
+    }
+
+    /// What a timer does, every few seconds: retention, removal of deleted files, expiry of producers,
+    /// letting go of files nobody reads.
+    ///
+    /// # Errors
+    /// The system's; the rest of the work is done at the next call.
+    pub fn tick(&self, now: Timestamp) -> Result<Ticked, LogError> {
+        self.apply_retention()?;
+        let mut inner = self.lock();
+        self.remove_due(&mut inner, now);
+        let expiration_ms = inner.config.producer_id_expiration_ms;
+        inner.producers.expire(now, expiration_ms);
+        let sealed = inner.segments.len().saturating_sub(1);
+        inner.segments.iter_mut().take(sealed).for_each(super::segment::Segment::rest);
+        Ok(Ticked { flush_due: inner.flush_due(now) })
+    }
+
+    /// Whether `flush.messages` or `flush.ms` asks for a flush; asked after each append.
+    #[must_use]
+    pub fn flush_due(&self, now: Timestamp) -> bool {
+        self.lock().flush_due(now)
+    }
+
+    /// Renames the log's directory and takes the log out of service.
+    pub(super) fn leave(&self, to: &Path) -> Result<(), LogError> {
+        let mut inner = self.lock();
+        self.env.files.rename(&inner.dir, to).at(&inner.dir)?;
+        inner.dir = to.to_owned();
+        inner.offline = Some("the partition was deleted".to_owned());
+        Ok(())
+    }
+}
+
+impl Inner {
+    fn state(&self) -> State {
+        State {
+            offset: self.end,
+            deleted_before: self.deleted_before,
+            producers: self.producers.clone(),
+            early: self.early.clone(),
+        }
+    }
+
+    fn flush_due(&self, now: Timestamp) -> bool {
+        let waited = self.unflushed_since.map_or(0, |since| now.get().saturating_sub(since.get()));
+        let some = self.unflushed_records > 0;
+        some && (self.unflushed_records >= self.config.flush_messages || waited >= self.config.flush_ms)
+    }
+}
+
+fn save(files: &dyn Files, dir: &Path, state: &State, epochs: Option<&str>) -> Result<(), LogError> {
+    let path = dir.join(STATE);
+    let says_nothing = state.producers.is_empty() && state.deleted_before == Offset::NONE;
+    if says_nothing && state.early.runs().is_empty() {
+        // It only spares a replay: torn or lost, the batches say the same.
+        let file = files.open(&path, OpenMode::Create).at(&path)?;
+        let content = state.encode();
+        file.write_all_at(&content, 0).at(&path)?;
+        file.set_len(content.len() as u64).at(&path)?;
+    } else {
+        env::replace(files, &path, &state.encode()).at(&path)?;
+    }
+    match epochs {
+        Some(epochs) => {
+            let path = dir.join(leader_epochs::FILE);
+            env::replace(files, &path, epochs.as_bytes()).at(&path)
+        }
+        None => Ok(()),
+    }
+}
