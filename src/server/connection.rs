@@ -120,6 +120,8 @@ impl Connection {
             if self.ending.is_none() {
                 match self.poll_requests(cx) {
                     Ok(any) => moved |= any,
+                    // Nothing can be sent any more, so nobody waits for what is parked.
+                    Err(end @ End::Io(_)) => return self.over(end),
                     Err(end) => {
                         self.report(&end);
                         self.inbound.free();

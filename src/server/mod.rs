@@ -17,6 +17,7 @@ mod gate;
 mod inbound;
 mod limits;
 mod listener;
+mod options;
 mod outbound;
 mod transport;
 
@@ -32,62 +33,13 @@ use crate::env::Clock;
 
 pub use limits::Limits;
 pub use listener::{BindError, ListenerConfig};
+pub use options::{ServerConfig, SocketOptions};
 
 use budget::Budget;
 use connection::Shared;
 use gate::Gate;
 use limits::Connections;
 use listener::{Bound, Serving};
-
-/// The default of `queued.max.request.bytes` here, in bytes. Kafka's is "no bound".
-pub const DEFAULT_REQUEST_MEMORY: usize = 256 << 20;
-
-/// Options of every socket.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SocketOptions {
-    /// `socket.send.buffer.bytes`; `None` (-1) leaves it to the system.
-    pub send_buffer: Option<u32>,
-    /// `socket.receive.buffer.bytes`; `None` (-1) leaves it to the system.
-    pub receive_buffer: Option<u32>,
-    /// `socket.listen.backlog.size`.
-    pub backlog: u32,
-}
-
-/// What a server needs to know.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServerConfig {
-    /// Where it listens.
-    pub listeners: Vec<ListenerConfig>,
-    /// How sockets are made.
-    pub sockets: SocketOptions,
-    /// How many connections there may be.
-    pub limits: Limits,
-    /// `connections.max.idle.ms`.
-    pub max_idle: Duration,
-    /// How long a peer may take nothing of a reply before it is closed.
-    pub max_stall: Duration,
-    /// How long a half sent request may stand still while others wait for memory.
-    pub max_half_request: Duration,
-    /// `socket.request.max.bytes`.
-    pub max_request: usize,
-    /// `queued.max.request.bytes`: memory of requests that are not handled yet, in bytes.
-    pub request_memory: usize,
-}
-
-impl Default for ServerConfig {
-    fn default() -> Self {
-        Self {
-            listeners: Vec::new(),
-            sockets: SocketOptions { send_buffer: Some(102_400), receive_buffer: Some(102_400), backlog: 50 },
-            limits: Limits::default(),
-            max_idle: Duration::from_secs(600),
-            max_stall: Duration::from_secs(300),
-            max_half_request: Duration::from_secs(10),
-            max_request: 100 << 20,
-            request_memory: DEFAULT_REQUEST_MEMORY,
-        }
-    }
-}
 
 /// How far a server is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
