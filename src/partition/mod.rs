@@ -10,6 +10,18 @@
 //!
 //! Must not know: requests, sockets, or where topics come from.
 
+mod local;
+#[allow(clippy::module_inception, reason = "the room and its main type share a name")]
+mod partition;
+mod registry;
+mod storage;
 mod waiters;
 
+pub use local::{DescribedDir, LocalLog, LogDirs, log_config};
+pub use partition::{Fetched, Isolation, Partition, PartitionError, Watermarks};
+pub use registry::Partitions;
+pub use storage::{Bounds, Found, Storage};
 pub use waiters::{Registration, Waiters};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+//! The storage of a partition on a local disk: a [`Log`] in its [`LogDirectory`].
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::storage::{Bounds, Found, Storage};
+use crate::config::TopicConfig;
+use crate::log::{
+    AbortedTxn, Appended, Description, Log, LogConfig, LogDirectory, LogError, Observer, ReadRequest, Slice,
+    TimedOffset,
+};
+use crate::record::ValidBatch;
+use crate::types::{LeaderEpoch, Offset, Timestamp};
+
+/// A log, and the directory whose flusher and checkpoints serve it.
+#[derive(Debug)]
+pub struct LocalLog {
+    log: Arc<Log>,
+    directory: Arc<LogDirectory>,
+}
+
+impl LocalLog {
+    /// The storage that `log` in `directory` is.
+    #[must_use]
+    pub fn new(log: Arc<Log>, directory: Arc<LogDirectory>) -> Self {
+        Self { log, directory }
+    }
+}
+
+/// A record found by time, unless the reader may not see it yet.
+fn below(upto: Offset) -> impl Fn(TimedOffset) -> Option<Found> {
+    move |TimedOffset { offset, timestamp, leader_epoch }| {
+        (offset < upto).then_some(Found { timestamp, offset, leader_epoch })
+    }
+}
+
+impl Storage for LocalLog {
+    fn append(
+        &self,
+        batch: &ValidBatch<'_>,
+        epoch: LeaderEpoch,
+        now: Timestamp,
+    ) -> Result<Appended, LogError> {
+        self.log.append(batch, epoch, now)
+    }
+
+    fn read(&self, request: &ReadRequest) -> Result<Slice, LogError> {
+        self.log.read(request)
+    }
+
+    fn bounds(&self) -> Bounds {
+        Bounds { start: self.log.log_start(), end: self.log.log_end(), durable: self.log.durable_end() }
+    }
+
+    fn last_stable_offset(&self, high_watermark: Offset) -> Offset {
+        self.log.last_stable_offset(high_watermark)
+    }
+
+    fn find_time(&self, timestamp: Timestamp, upto: Offset) -> Result<Option<Found>, LogError> {
+        Ok(self.log.offset_for_time(timestamp)?.and_then(below(upto)))
+    }
+
+    fn find_max_timestamp(&self, upto: Offset) -> Result<Option<Found>, LogError> {
+        Ok(self.log.max_timestamp()?.and_then(below(upto)))
+    }
+
+    fn epoch_end(&self, epoch: LeaderEpoch) -> Option<(LeaderEpoch, Offset)> {
+        self.log.epoch_end_offset(epoch)
+    }
+
+    fn epoch_of(&self, offset: Offset) -> LeaderEpoch {
+        self.log.epoch_of(offset).unwrap_or(LeaderEpoch::NONE)
+    }
+
+    fn aborted(&self, from: Offset, upto: Offset) -> Result<Vec<AbortedTxn>, LogError> {
+        self.log.aborted_transactions(from, upto)
+    }
+
+    fn begin_epoch(&self, epoch: LeaderEpoch) {
+        self.log.begin_epoch(epoch);
+    }
+
+    fn delete_before(&self, offset: Offset) -> Result<Offset, LogError> {
+        self.directory.delete_before(&self.log, offset)
+    }
+
+    fn request_flush(&self) {
+        self.directory.flusher().request(&self.log);
+    }
+
+    fn configure(&self, topic: &TopicConfig, producer_id_expiration_ms: i64) {
+        self.log.set_config(Arc::new(log_config(topic, producer_id_expiration_ms)));
+    }
+
+    fn observe(&self, observer: Arc<dyn Observer>) {
+        self.log.set_observer(observer);
+    }
+
+    fn describe(&self) -> Description {
+        self.log.describe()
+    }
+
+    fn directory(&self) -> PathBuf {
+        self.directory.path().to_owned()
+    }
+}
+
+/// What a topic's options mean for its logs.
+#[must_use]
+pub fn log_config(topic: &TopicConfig, producer_id_expiration_ms: i64) -> LogConfig {
+    let bytes = |n: i32| u64::try_from(n).unwrap_or(0);
+    LogConfig {
+        segment_bytes: bytes(topic.segment_bytes),
+        segment_ms: topic.segment_ms,
+        segment_jitter_ms: topic.segment_jitter_ms,
+        index_interval_bytes: bytes(topic.index_interval_bytes),
+        index_bytes: bytes(topic.segment_index_bytes),
+        retention_ms: topic.retention_ms,
+        retention_bytes: topic.retention_bytes,
+        delete: topic.cleanup_policy.delete,
+        compact: topic.cleanup_policy.compact,
+        flush_messages: topic.flush_messages,
+        flush_ms: topic.flush_ms,
+        file_delete_delay_ms: topic.file_delete_delay_ms,
+        producer_id_expiration_ms,
+    }
+}
+
+/// The log directories of this broker.
+#[derive(Clone, Debug, Default)]
+pub struct LogDirs(pub Vec<Arc<LogDirectory>>);
+
+/// A log directory, as Admin sees it.
+#[derive(Clone, Debug)]
+pub struct DescribedDir {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Whether it takes reads and writes.
+    pub online: bool,
+    /// Size of its volume in bytes, if the system says.
+    pub total: Option<u64>,
+    /// Bytes that may still be used, if the system says.
+    pub usable: Option<u64>,
+}
+
+impl LogDirs {
+    /// Asks the system about each.
+    #[must_use]
+    pub fn describe(&self) -> Vec<DescribedDir> {
+        let describe = |dir: &Arc<LogDirectory>| {
+            let space = dir.env().files.space(dir.path()).ok();
+            DescribedDir {
+                path: dir.path().to_owned(),
+                online: dir.env().health.failure().is_none(),
+                total: space.map(|s| s.total),
+                usable: space.map(|s| s.available),
+            }
+        };
+        self.0.iter().map(describe).collect()
+    }
+
+    /// Whether `path` is one of them.
+    #[must_use]
+    pub fn contains(&self, path: &Path) -> bool {
+        self.0.iter().any(|dir| dir.path() == path)
+    }
+}
