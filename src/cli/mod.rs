@@ -11,6 +11,7 @@
 
 mod base64;
 pub mod client;
+mod consume;
 mod error;
 mod escape;
 mod logging;
@@ -54,6 +55,7 @@ enum Command {
     Serve(serve::Args),
     Topic(topic::Args),
     Produce(Box<produce::Args>),
+    Consume(Box<consume::Args>),
 }
 
 impl Command {
@@ -62,6 +64,7 @@ impl Command {
             Self::Serve(args) => serve::run(args),
             Self::Topic(args) => topic::run(args, out),
             Self::Produce(args) => produce::run(args),
+            Self::Consume(args) => consume::run(args, out),
         }
     }
 }
