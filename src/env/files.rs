@@ -80,6 +80,8 @@ pub trait Files: Send + Sync + Debug {
     /// Takes the exclusive lock on a file, which is made if need be. It excludes other processes,
     /// Java's included, and a second taker in this process. It is held until the guard is dropped.
     fn lock(&self, path: &Path) -> Result<Box<dyn LockGuard>, LockError>;
+    /// Whether someone holds the exclusive lock on a file, which may be missing. Takes no lock.
+    fn is_locked(&self, path: &Path) -> io::Result<bool>;
     /// Room on the volume.
     fn space(&self, path: &Path) -> io::Result<Space>;
 }

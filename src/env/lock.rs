@@ -85,3 +85,18 @@ pub(super) fn lock(path: &Path) -> Result<Box<dyn LockGuard>, LockError> {
     held.insert(id);
     Ok(Box::new(PosixLock { id, fd: Some(fd) }))
 }
+
+/// Whether this process or another holds the lock; a file that is missing is not locked.
+pub(super) fn is_locked(path: &Path) -> rustix::io::Result<bool> {
+    let held = held();
+    let stat = match rustix::fs::stat(path) {
+        Err(rustix::io::Errno::NOENT) => return Ok(false),
+        other => other?,
+    };
+    if held.contains(&(stat.st_dev, stat.st_ino)) {
+        return Ok(true);
+    }
+    let fd = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let asked = Flock::from(FlockType::WriteLock);
+    Ok(rustix::process::fcntl_getlk(&fd, &asked)?.is_some())
+}

@@ -306,6 +306,11 @@ impl Files for MemoryFiles {
         Ok(Box::new(MemoryLock { files: self.clone(), node, generation: state.generation }))
     }
 
+    fn is_locked(&self, path: &Path) -> io::Result<bool> {
+        let state = self.state();
+        Ok(state.find(path).is_ok_and(|node| state.locked.contains(&node)))
+    }
+
     fn space(&self, _: &Path) -> io::Result<Space> {
         let state = self.state();
         let total = state.capacity.unwrap_or(1 << 40);

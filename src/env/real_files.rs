@@ -78,6 +78,10 @@ impl Files for RealFiles {
         lock::lock(path)
     }
 
+    fn is_locked(&self, path: &Path) -> io::Result<bool> {
+        at(path, lock::is_locked(path).map_err(io::Error::from))
+    }
+
     fn space(&self, path: &Path) -> io::Result<Space> {
         let found = at(path, rustix::fs::statvfs(path).map_err(io::Error::from))?;
         let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);

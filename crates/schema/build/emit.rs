@@ -124,7 +124,7 @@ impl<'m> Emitter<'m> {
             self.decode(s, out);
             self.encode(s, out);
             self.owning(s, out);
-            if m.folder != "clients" || m.kind == "data" {
+            if m.has_json() {
                 self.to_json(s, out);
             }
             out.push_str("}\n");

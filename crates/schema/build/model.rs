@@ -119,6 +119,13 @@ pub struct Message {
     pub structs: Vec<Struct>,
 }
 
+impl Message {
+    /// Whether tools show it as JSON: what lies in logs, not what only passes over the wire.
+    pub fn has_json(&self) -> bool {
+        self.folder != "clients" || self.kind == "data"
+    }
+}
+
 pub fn read_folder(path: &Path, folder: &'static str) -> Result<Vec<Message>, Error> {
     let mut files: Vec<_> =
         std::fs::read_dir(path)?.map(|e| e.map(|e| e.path())).collect::<Result<_, _>>()?;

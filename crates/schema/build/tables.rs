@@ -63,11 +63,19 @@ fn registry(messages: &[Message], out: &mut String) {
     out.push_str("/// Every message, for tools and tests that go over all of them.\npub static MESSAGES: &[MessageInfo] = &[\n");
     for m in messages {
         let Versions { low, high } = m.valid;
+        let to_json = if m.has_json() {
+            "Some(|bytes, version| {\n            let mut r = Reader::new(bytes);\n            let m = PATH::decode(&mut r, version)?;\n            r.finish()?;\n            Ok(m.to_json(version))\n        })"
+        } else {
+            "None"
+        };
         let path = format!("{}::{}::{}", m.folder.replace('-', "_"), snake(&m.name), m.name);
         let _ = writeln!(
             out,
-            "    MessageInfo {{ room: \"{}\", name: \"{}\", api_key: {:?}, min_version: {low}, max_version: {high},\n        recode: |bytes, version| {{\n            let mut r = Reader::new(bytes);\n            let m = {path}::decode(&mut r, version)?;\n            r.finish()?;\n            let mut w = Writer::new();\n            m.encode(&mut w, version);\n            Ok(w.buf)\n        }},\n        encode_default: |version| {{\n            let mut w = Writer::new();\n            {path}::default().encode(&mut w, version);\n            w.buf\n        }},\n    }},",
-            m.folder, m.name, m.api_key,
+            "    MessageInfo {{ room: \"{}\", name: \"{}\", api_key: {:?}, min_version: {low}, max_version: {high},\n        recode: |bytes, version| {{\n            let mut r = Reader::new(bytes);\n            let m = {path}::decode(&mut r, version)?;\n            r.finish()?;\n            let mut w = Writer::new();\n            m.encode(&mut w, version);\n            Ok(w.buf)\n        }},\n        encode_default: |version| {{\n            let mut w = Writer::new();\n            {path}::default().encode(&mut w, version);\n            w.buf\n        }},\n        to_json: {},\n    }},",
+            m.folder,
+            m.name,
+            m.api_key,
+            to_json.replace("PATH", &path),
         );
     }
     out.push_str("];\n");

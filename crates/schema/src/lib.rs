@@ -174,6 +174,21 @@ pub struct MessageInfo {
     pub recode: fn(&[u8], i16) -> Result<Vec<u8>, DecodeError>,
     /// Encodes the message with every field at its default.
     pub encode_default: fn(i16) -> Vec<u8>,
+    /// Decodes all of the bytes as the given version and shows them as Kafka's dump tool does; `None`
+    /// for messages that only pass over the wire.
+    pub to_json: Option<ToJson>,
+}
+
+/// See [`MessageInfo::to_json`].
+pub type ToJson = fn(&[u8], i16) -> Result<serde_json::Value, DecodeError>;
+
+impl MessageInfo {
+    /// Finds the key (suffix `Key`) or value (suffix `Value`) of an internal topic's records by the
+    /// folder of its schemas and the type that the key begins with.
+    #[must_use]
+    pub fn of_record(room: &str, kind: i16, suffix: &str) -> Option<&'static Self> {
+        MESSAGES.iter().find(|m| m.room == room && m.api_key == Some(kind) && m.name.ends_with(suffix))
+    }
 }
 
 include!(concat!(env!("OUT_DIR"), "/tables.rs"));
