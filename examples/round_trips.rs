@@ -1,9 +1,9 @@
 //! How many requests per second one broker process answers, and what one costs: ApiVersions, the
 //! request that needs nothing but the server.
 //!
-//!     cargo run --release --example round_trips -- [connections] [in flight] [seconds]
+//!     cargo run --release --example round_trips -- [connections] [in flight] [seconds] [padding]
 //!
-//! The server runs in this process, the clients in a child process; printed are the requests answered
+//! `padding` bytes make each request larger. The server runs in this process, the clients in a child process; printed are the requests answered
 //! and the CPU that the server took for each. `idle N` instead opens N connections, sends one request
 //! on each, and prints what memory they take.
 #![allow(clippy::disallowed_methods, clippy::expect_used, reason = "a program that measures")]
@@ -31,12 +31,13 @@ fn main() -> Outcome<()> {
     match args.first().map(String::as_str) {
         Some("client") => {
             let address = args.get(1).ok_or("no address")?.parse()?;
-            client(address, number(2, 1)?, number(3, 1)?, Duration::from_secs(number(4, 1)?))
+            let time = Duration::from_secs(number(4, 1)?);
+            client(address, number(2, 1)?, number(3, 1)?, time, number(5, 0)?)
         }
         Some("idle") => with_server(|address| idle(address, number(1, 1000)?)),
         _ => {
-            let (connections, in_flight, seconds) = (number(0, 16)?, number(1, 1)?, number(2, 3)?);
-            with_server(|address| busy(address, connections, in_flight, seconds))
+            let numbers = [number(0, 16)?, number(1, 1)?, number(2, 3)?, number(3, 0)?];
+            with_server(|address| busy(address, numbers))
         }
     }
 }
@@ -58,8 +59,9 @@ fn with_server(work: impl FnOnce(SocketAddr) -> Outcome<()>) -> Outcome<()> {
     work(address)
 }
 
-fn busy(address: SocketAddr, connections: u64, in_flight: u64, seconds: u64) -> Outcome<()> {
-    let args = [connections, in_flight, seconds].map(|n| n.to_string());
+fn busy(address: SocketAddr, numbers: [u64; 4]) -> Outcome<()> {
+    let [connections, in_flight, seconds, padding] = numbers;
+    let args = numbers.map(|n| n.to_string());
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("client").arg(address.to_string()).args(args).stdout(Stdio::piped());
     let before = cpu()?;
@@ -68,7 +70,7 @@ fn busy(address: SocketAddr, connections: u64, in_flight: u64, seconds: u64) -> 
     let answered: u64 = String::from_utf8(output.stdout)?.trim().parse()?;
     let each = used.as_secs_f64() * 1e6 / answered.max(1) as f64;
     println!(
-        "{connections} connections, {in_flight} in flight: {} requests/s, {each:.2} us of server CPU each",
+        "{connections} connections, {in_flight} in flight, {padding} bytes: {} requests/s, {each:.2} us of server CPU each",
         answered / seconds.max(1)
     );
     Ok(())
@@ -79,7 +81,7 @@ fn idle(address: SocketAddr, connections: u64) -> Outcome<()> {
     let mut open = Vec::new();
     for _ in 0..connections {
         let mut socket = TcpStream::connect(address)?;
-        round_trips(&mut socket, &frames(1), 1)?;
+        round_trips(&mut socket, &frames(1, 0), 1)?;
         open.push(socket);
     }
     let each = resident()?.saturating_sub(before) / connections.max(1);
@@ -90,12 +92,18 @@ fn idle(address: SocketAddr, connections: u64) -> Outcome<()> {
     Ok(())
 }
 
-fn client(address: SocketAddr, connections: u64, in_flight: u64, time: Duration) -> Outcome<()> {
+fn client(
+    address: SocketAddr,
+    connections: u64,
+    in_flight: u64,
+    time: Duration,
+    padding: u64,
+) -> Outcome<()> {
     let start = Instant::now();
     let worker = move || {
         let mut socket = TcpStream::connect(address).expect("the server is there");
         socket.set_nodelay(true).expect("a TCP socket");
-        let (frames, mut count) = (frames(in_flight), 0u64);
+        let (frames, mut count) = (frames(in_flight, padding), 0u64);
         while start.elapsed() < time {
             round_trips(&mut socket, &frames, in_flight).expect("the server answers");
             count += in_flight;
@@ -108,14 +116,20 @@ fn client(address: SocketAddr, connections: u64, in_flight: u64, time: Duration)
     Ok(())
 }
 
-fn frames(n: u64) -> Vec<u8> {
+fn frames(n: u64, padding: u64) -> Vec<u8> {
     let api = Api::by_key(api_key::API_VERSIONS).expect("an API of the schemas");
     let body = ApiVersionsRequest {
         client_software_name: "round-trips".into(),
         client_software_version: "1".into(),
         ..Default::default()
     };
-    (0..n).flat_map(|i| request::encode(api, 4, i as i32, Some("rt"), |w| body.encode(w, 4))).collect()
+    let one = |i| {
+        request::encode(api, 4, i as i32, Some("rt"), |w| {
+            body.encode(w, 4);
+            w.buf.resize(w.buf.len() + padding as usize, 0);
+        })
+    };
+    (0..n).flat_map(one).collect()
 }
 
 fn round_trips(socket: &mut TcpStream, frames: &[u8], n: u64) -> Outcome<()> {

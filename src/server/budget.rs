@@ -73,8 +73,7 @@ impl Budget {
         }
     }
 
-    /// Gives up the frame that stands still the longest, if that is longer than the patience. Those
-    /// who wait call this from time to time.
+    /// Gives up the frame that stands still the longest, if that is longer than the patience.
     fn give_up_oldest(&self, now: Duration) {
         let mut state = self.state();
         let oldest = state.halves.first_key_value().map(|(key, _)| *key);
@@ -180,7 +179,7 @@ impl Lease {
         self.budget.patience
     }
 
-    /// Called by those who wait, when their patience ends.
+    /// Called by those who wait, whenever they find that they still do.
     pub(super) fn press(&self, now: Duration) {
         self.budget.give_up_oldest(now);
     }

@@ -175,9 +175,10 @@ impl Connection {
             Poll::Ready(Err(FillError::Frame(error))) => Err(error.into()),
             Poll::Ready(Err(FillError::Io(error))) => Err(error.into()),
             Poll::Pending => {
-                if !self.inbound.is_empty() && !self.inbound.lease().waits() {
-                    let now = self.shared.clock.elapsed();
-                    self.inbound.lease().stand(now, cx);
+                if self.inbound.lease().waits() {
+                    self.inbound.lease().press(self.shared.clock.elapsed());
+                } else if !self.inbound.is_empty() {
+                    self.inbound.lease().stand(self.shared.clock.elapsed(), cx);
                 }
                 Ok(any)
             }
@@ -252,7 +253,7 @@ impl Connection {
 
     /// Ends the stream and gives the peer a moment to take in what was sent: closing a socket with
     /// unread bytes in it would throw away replies that are still on their way.
-    pub(super) async fn linger(self) {
+    pub(super) async fn linger(&mut self) {
         self.transport.finish();
         let mut left = LINGER_BYTES;
         let mut buf = Vec::with_capacity(4096);

@@ -1,4 +1,5 @@
 //! Sockets that listen, and what happens to a connection before its first request.
+use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -163,7 +164,7 @@ impl Serving {
         let at = Arrival { listener: Arc::clone(&config.name), kind: config.kind, local, peer };
         let inbound = Inbound::new(Lease::new(&self.budget), self.max_request);
         let transport = Transport::Plain(socket);
-        let connection = Connection::new(transport, at, Arc::clone(&self.shared), inbound);
+        let connection = Box::new(Connection::new(transport, at, Arc::clone(&self.shared), inbound));
         tokio::spawn(run(connection, self.phase.clone(), slot));
     }
 
@@ -181,37 +182,25 @@ fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
-/// The life of a connection.
-async fn run(mut connection: Connection, mut phase: watch::Receiver<Phase>, slot: Slot) {
-    let orderly = {
-        let mut aborted = std::pin::pin!(aborted(phase.clone()));
-        let end = {
-            let mut stop = std::pin::pin!(phase.wait_for(|phase| *phase != Phase::Run));
-            let mut stopping = false;
-            std::future::poll_fn(|cx| {
-                if !stopping && stop.as_mut().poll(cx).is_ready() {
-                    stopping = true;
-                    connection.drain();
-                }
-                if stopping && aborted.as_mut().poll(cx).is_ready() {
-                    return std::task::Poll::Ready(None);
-                }
-                connection.poll(cx).map(Some)
-            })
-            .await
-        };
-        !matches!(end, None | Some(End::Peer | End::Send(_) | End::Io(_) | End::Stalled(_)))
-    };
-    if orderly {
+/// The life of a connection. It is boxed: the future that this function becomes would hold it twice.
+async fn run(mut connection: Box<Connection>, mut phase: watch::Receiver<Phase>, _slot: Slot) {
+    let end = loop {
         tokio::select! {
-            () = connection.linger() => {}
-            () = aborted(phase) => {}
+            biased;
+            changed = phase.changed() => match changed.map(|()| *phase.borrow_and_update()) {
+                Ok(Phase::Run) => {}
+                Ok(Phase::Drain) => connection.drain(),
+                // Without its sender, the server was dropped.
+                Ok(Phase::Abort) | Err(_) => return,
+            },
+            end = poll_fn(|cx| connection.poll(cx)) => break end,
         }
+    };
+    if matches!(end, End::Peer | End::Send(_) | End::Io(_) | End::Stalled(_)) {
+        return;
     }
-    drop(slot);
-}
-
-async fn aborted(mut phase: watch::Receiver<Phase>) {
-    // The sender is gone only when the server itself is.
-    let _ = phase.wait_for(|phase| *phase == Phase::Abort).await;
+    tokio::select! {
+        () = connection.linger() => {}
+        _ = phase.wait_for(|phase| *phase == Phase::Abort) => {}
+    }
 }
