@@ -5,6 +5,7 @@ pub mod api;
 pub mod cli;
 pub mod config;
 pub mod env;
+pub mod inspect;
 pub mod log;
 pub mod metadata;
 pub mod partition;

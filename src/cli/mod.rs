@@ -10,8 +10,10 @@
 #![warn(clippy::indexing_slicing)]
 
 mod base64;
+mod check;
 pub mod client;
 mod consume;
+mod dump;
 mod error;
 mod escape;
 mod logging;
@@ -56,6 +58,8 @@ enum Command {
     Topic(topic::Args),
     Produce(Box<produce::Args>),
     Consume(Box<consume::Args>),
+    Dump(dump::Args),
+    Check(check::Args),
 }
 
 impl Command {
@@ -65,6 +69,8 @@ impl Command {
             Self::Topic(args) => topic::run(args, out),
             Self::Produce(args) => produce::run(args),
             Self::Consume(args) => consume::run(args, out),
+            Self::Dump(args) => dump::run(args, out),
+            Self::Check(args) => check::run(args, out),
         }
     }
 }
