@@ -91,7 +91,7 @@ pub fn metadata_version_name(level: i16) -> Option<&'static str> {
 pub fn metadata_version_by_name(name: &str) -> Option<i16> {
     let is_meant =
         |full: &&str| *full == name || full.split_once("-IV").is_some_and(|(release, _)| release == name);
-    let at = METADATA_VERSION_NAMES.iter().rposition(|full| is_meant(full))?;
+    let at = METADATA_VERSION_NAMES.iter().rposition(is_meant)?;
     i16::try_from(at).ok()?.checked_add(7)
 }
 

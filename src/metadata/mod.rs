@@ -10,6 +10,7 @@
 //! The pure part must not know sockets, files, clocks, or how the log keeps the records.
 #![warn(clippy::indexing_slicing)]
 
+pub mod change;
 pub mod features;
 pub mod frame;
 pub mod image;

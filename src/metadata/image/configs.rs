@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::config::Overrides;
 use crate::schema::metadata::config_record::ConfigRecord;
 
 /// What kind of thing a config belongs to; the number is that of Kafka's `ConfigResource.Type`.
@@ -57,37 +58,35 @@ impl ConfigResource {
     }
 }
 
-type Values = BTreeMap<Arc<str>, Arc<str>>;
-
 /// All configs set at run time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Configs {
-    resources: Arc<BTreeMap<ConfigResource, Arc<Values>>>,
+    resources: Arc<BTreeMap<ConfigResource, Arc<Overrides>>>,
 }
 
-static NOTHING: Values = Values::new();
+static NOTHING: Overrides = Overrides::new();
 
 impl Configs {
     /// What is set for a resource, by config name; nothing if it has none.
     #[must_use]
-    pub fn of(&self, resource: &ConfigResource) -> &BTreeMap<Arc<str>, Arc<str>> {
+    pub fn of(&self, resource: &ConfigResource) -> &Overrides {
         self.resources.get(resource).map_or(&NOTHING, |values| values)
     }
 
     /// What is set for a topic.
     #[must_use]
-    pub fn of_topic(&self, name: &str) -> &BTreeMap<Arc<str>, Arc<str>> {
+    pub fn of_topic(&self, name: &str) -> &Overrides {
         self.of(&ConfigResource::topic(name))
     }
 
     /// One config of a resource.
     #[must_use]
-    pub fn get(&self, resource: &ConfigResource, name: &str) -> Option<&Arc<str>> {
-        self.of(resource).get(name)
+    pub fn get(&self, resource: &ConfigResource, name: &str) -> Option<&str> {
+        self.of(resource).get(name).map(String::as_str)
     }
 
     /// All resources with something set, sorted by kind and name.
-    pub fn iter(&self) -> impl Iterator<Item = (&ConfigResource, &BTreeMap<Arc<str>, Arc<str>>)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&ConfigResource, &Overrides)> {
         self.resources.iter().map(|(resource, values)| (resource, &**values))
     }
 
@@ -102,7 +101,7 @@ impl Configs {
         match &r.value {
             Some(value) => {
                 let values = Arc::make_mut(resources.entry(resource).or_default());
-                values.insert(Arc::from(&*r.name), Arc::from(&**value));
+                values.insert(r.name.to_string(), value.to_string());
             }
             None => {
                 if let Some(values) = resources.get_mut(&resource) {
