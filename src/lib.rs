@@ -4,6 +4,7 @@ pub use klamm_schema as schema;
 pub mod api;
 pub mod cli;
 pub mod config;
+pub mod coordinator;
 pub mod env;
 pub mod inspect;
 pub mod log;

@@ -15,9 +15,29 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("metadata", &["record", "schema", "config", "types"]),
     ("metadata/store", &["metadata", "record", "schema", "config", "types", "log", "env"]),
     ("partition", &["log", "record", "metadata", "schema", "config", "env", "types"]),
+    ("coordinator", &["schema", "types"]),
+    ("coordinator/group", &["coordinator", "schema", "config", "types"]),
+    (
+        "coordinator/runtime",
+        &[
+            "coordinator",
+            "coordinator/group",
+            "partition",
+            "metadata",
+            "metadata/store",
+            "record",
+            "schema",
+            "env",
+            "types",
+            "config",
+        ],
+    ),
     (
         "api",
         &[
+            "coordinator",
+            "coordinator/group",
+            "coordinator/runtime",
             "partition",
             "metadata",
             "metadata/store",
@@ -34,6 +54,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "broker",
         &[
+            "coordinator",
+            "coordinator/runtime",
             "server",
             "api",
             "partition",
@@ -91,6 +113,10 @@ fn room_of(relative: &Path) -> Option<String> {
     if ["metadata/store", "metadata/format", "metadata/meta_properties"].iter().any(|p| text.starts_with(p)) {
         return Some("metadata/store".to_owned());
     }
+    if let Some(part) = ["coordinator/group", "coordinator/runtime"].into_iter().find(|p| text.starts_with(p))
+    {
+        return Some(part.to_owned());
+    }
     let first = relative.iter().next()?.to_string_lossy().into_owned();
     let name = first.trim_end_matches(".rs").to_owned();
     (name != "main" && name != "lib").then_some(name)
@@ -126,6 +152,10 @@ fn imports(text: &str) -> Vec<(usize, String)> {
             let end = name.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(name.len());
             if name.starts_with("metadata::store") {
                 out.push((line, "metadata/store".to_owned()));
+            } else if let Some(part) =
+                ["group", "runtime"].iter().find(|p| name.starts_with(&format!("coordinator::{p}")))
+            {
+                out.push((line, format!("coordinator/{part}")));
             } else {
                 out.push((line, name[..end].to_owned()));
             }

@@ -1,0 +1,113 @@
+//! Classic groups: members join, the broker picks a leader among them, the leader assigns.
+//!
+//! `group` is the state and its small steps. What members subscribe to and what they are assigned is
+//! the clients' own: bytes that nobody looks into but to learn which topics consumers read, and that
+//! may be malformed.
+
+mod group;
+
+use std::sync::Arc;
+
+use super::timers::Timer;
+use super::{Changes, Completed, Group, GroupShard, Ticket, View};
+use crate::schema::clients::join_group_request::JoinGroupRequest;
+use crate::schema::clients::join_group_response::JoinGroupResponse;
+use crate::schema::clients::sync_group_response::SyncGroupResponse;
+use crate::schema::group_coordinator::group_metadata_value::GroupMetadataValue;
+use crate::schema::{ErrorCode, Reader, Writer};
+
+pub use group::{CONSUMER, ClassicGroup, Member, State};
+
+/// A JoinGroup request and the version it came in, which decides what the client can bear.
+#[derive(Clone, Copy, Debug)]
+pub struct Join<'a> {
+    /// The request.
+    pub request: &'a JoinGroupRequest<'a>,
+    /// Its version.
+    pub version: i16,
+}
+
+/// Version in which the value of a group is kept in memory.
+const KEPT_VERSION: i16 = 3;
+
+/// Refuses a JoinGroup.
+pub(super) fn join_error(member: &str, code: ErrorCode) -> JoinGroupResponse<'static> {
+    JoinGroupResponse { error_code: code.code(), member_id: member.to_owned().into(), ..Default::default() }
+}
+
+/// Refuses a SyncGroup.
+pub(super) fn sync_error(code: ErrorCode) -> SyncGroupResponse<'static> {
+    SyncGroupResponse { error_code: code.code(), ..Default::default() }
+}
+
+/// Applies the record of a classic group. One that lives already has changed when its record was made:
+/// only what the log holds is noted.
+pub(super) fn replay(shard: &mut GroupShard, id: &str, value: Option<&GroupMetadataValue<'_>>) {
+    let Some(value) = value else {
+        if shard.classic(id).is_some() {
+            shard.groups.remove(id);
+        }
+        return;
+    };
+    let mut w = Writer::new();
+    value.encode(&mut w, KEPT_VERSION);
+    let kept = Some(w.buf.into_boxed_slice());
+    let loading = shard.is_loading();
+    match shard.classic(id) {
+        Some(group) if !loading => group.persisted = kept,
+        _ => {
+            let id: Arc<str> = id.into();
+            let mut group = ClassicGroup::from_record(Arc::clone(&id), value);
+            group.persisted = kept;
+            shard.groups.insert(id, Group::Classic(group));
+        }
+    }
+}
+
+/// The log has been replayed: every member gets a fresh session.
+pub(super) fn loaded(shard: &mut GroupShard, view: &View<'_>, _changes: &mut Changes) {
+    let ids: Vec<Arc<str>> = shard.groups.keys().cloned().collect();
+    for id in &ids {
+        start_sessions(shard, id, view);
+    }
+}
+
+/// Gives every member of a classic group a fresh session.
+pub(super) fn start_sessions(shard: &mut GroupShard, id: &Arc<str>, view: &View<'_>) {
+    let Some(Group::Classic(group)) = shard.groups.get(id) else { return };
+    for member in group.members.values() {
+        let due = view.tick.saturating_add(i64::from(member.session_timeout_ms));
+        let (group, member) = (Arc::clone(id), Arc::clone(&member.id));
+        shard.timers.set(Timer::ClassicSession { group, member }, due);
+    }
+}
+
+/// A deadline of a classic group has passed.
+pub(super) fn on_timer(_shard: &mut GroupShard, _view: &View<'_>, _timer: &Timer, _changes: &mut Changes) {}
+
+/// The records of a decision about `id` were refused: back to what the log says.
+pub(super) fn refused(
+    shard: &mut GroupShard,
+    id: &str,
+    code: ErrorCode,
+    view: &View<'_>,
+) -> Vec<(Ticket, Completed)> {
+    let mut out = Vec::new();
+    let Some(group) = shard.classic(id) else { return out };
+    group.answer_all(code, &mut out);
+    let (id, kept) = (Arc::clone(&group.id), group.persisted.take());
+    let value = kept
+        .as_deref()
+        .and_then(|bytes| GroupMetadataValue::decode(&mut Reader::new(bytes), KEPT_VERSION).ok());
+    match value.map(|value| ClassicGroup::from_record(Arc::clone(&id), &value)) {
+        None => {
+            shard.groups.remove(&id);
+        }
+        Some(mut group) => {
+            group.persisted.clone_from(&kept);
+            shard.groups.insert(Arc::clone(&id), Group::Classic(group));
+            start_sessions(shard, &id, view);
+        }
+    }
+    out
+}
