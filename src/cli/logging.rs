@@ -1,57 +1,36 @@
-//! What the broker says while it runs: lines for people on a terminal, JSON for machines.
+//! What the broker says while it runs: lines for people, in colours on a terminal, or JSON for machines.
 use std::io::{self, IsTerminal};
 
-use clap::ValueEnum;
-use tracing_subscriber::filter::LevelFilter;
-use tracing_subscriber::fmt;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::{Layer, fmt, registry};
 
-/// The shape of a log line.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// A line for people; in colours on a terminal.
-    #[default]
-    Text,
-    /// One JSON object per line.
-    Json,
-}
+use super::CliError;
+use crate::config::LogFormat;
 
-/// How much is logged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Level {
-    /// Only what stops something from working.
-    Error,
-    /// Also what an operator should look at.
-    Warn,
-    /// Also what happens once in a while: starts, stops, topics made and deleted.
-    #[default]
-    Info,
-    /// Also what happens once per connection.
-    Debug,
-    /// Everything.
-    Trace,
-}
-
-impl From<Level> for LevelFilter {
-    fn from(level: Level) -> Self {
-        match level {
-            Level::Error => Self::ERROR,
-            Level::Warn => Self::WARN,
-            Level::Info => Self::INFO,
-            Level::Debug => Self::DEBUG,
-            Level::Trace => Self::TRACE,
-        }
-    }
-}
-
-/// Sends everything logged from now on to stderr. The first call counts, later ones do nothing.
-pub fn start(format: Format, level: Level) {
-    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let lines = fmt().with_max_level(LevelFilter::from(level)).with_writer(io::stderr);
-    let _ = match format {
-        Format::Text => {
-            let colours = io::stderr().is_terminal() && !plain;
-            tracing::subscriber::set_global_default(lines.with_ansi(colours).with_target(false).finish())
-        }
-        Format::Json => tracing::subscriber::set_global_default(lines.json().flatten_event(true).finish()),
+/// Sends everything logged from now on to stderr, as far as `filter` lets it pass: a level, or levels by
+/// module (`info,klamm::log=debug`). The first call counts, later ones do nothing.
+///
+/// # Errors
+/// The filter cannot be read.
+pub fn start(format: LogFormat, filter: &str) -> Result<(), CliError> {
+    let filter: Targets = filter.parse().map_err(|error| {
+        CliError::failed(format!(
+            "klamm.log.level: {filter:?} is neither error, warn, info, debug or trace, nor a list such as \
+             info,klamm::log=debug ({error})"
+        ))
+    })?;
+    let lines = fmt::layer().with_writer(io::stderr);
+    let layer = match format {
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+        LogFormat::Text => lines.with_ansi(false).with_target(false).boxed(),
+        LogFormat::Auto => lines.with_ansi(wants_colours()).with_target(false).boxed(),
     };
+    let _ = tracing::subscriber::set_global_default(registry().with(layer.with_filter(filter)));
+    Ok(())
+}
+
+/// On a terminal, unless the user asked all programs for none (<https://no-color.org>).
+fn wants_colours() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

@@ -37,8 +37,8 @@ const STDOUT_BUFFER: usize = 64 * 1024;
 
 const EXAMPLES: &str = "\
 A first minute:
-  klamm                                          start a broker on 127.0.0.1:9092, data in ./klamm-data
-  klamm topic create greetings                   in another terminal
+  klamm                          starts a broker on 127.0.0.1:9092, data in ./klamm-data
+  klamm topic create greetings   in another terminal
   echo hello | klamm produce greetings
   klamm consume greetings --exit
 
@@ -137,7 +137,7 @@ mod tests {
             args,
             serve::Args {
                 properties: Some("a.properties".into()),
-                overrides: vec![("a".into(), "b".into())],
+                overrides: vec!["a=b".into()],
                 ..serve::Args::default()
             }
         );

@@ -1,18 +1,19 @@
 //! `klamm serve`: start the broker.
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::CliError;
-use super::logging::{self, Format, Level};
+use super::{CliError, logging};
+use crate::config::{self, Loaded, Severity, Sources};
+use crate::env::{RealFiles, read_small};
 
 const EXAMPLES: &str = "\
 Examples:
-  klamm serve                                        127.0.0.1:9092, data in ./klamm-data
-  klamm serve server.properties                      Kafka's own file
-  klamm serve --override log.dirs=/var/lib/klamm --override listeners=PLAINTEXT://0.0.0.0:9092
-  klamm serve --log-format json                      one JSON object per log line
+  klamm serve                                    on 127.0.0.1:9092, data in ./klamm-data
+  klamm serve server.properties                  Kafka's own file
+  klamm serve --override log.dirs=/var/lib/klamm --override num.partitions=3
+  klamm serve --log-format json                  one JSON object per log line
 
-Options come, the later winning, from the file, from KAFKA_* variables as in Kafka's images, and from
---override. SIGTERM or Ctrl-C stops in order; a second one at once.";
+What counts more comes later: defaults, the file, KAFKA_* variables as Kafka's images map them, and \
+--override. SIGTERM or Ctrl-C stops in order, a second one at once.";
 
 /// Start the broker
 #[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
@@ -22,26 +23,62 @@ pub struct Args {
     #[arg(value_name = "server.properties")]
     pub properties: Option<PathBuf>,
     /// Set one option, over what the file says; may be repeated
-    #[arg(long = "override", value_name = "KEY=VALUE", value_parser = super::key_value)]
-    pub overrides: Vec<(String, String)>,
-    /// Shape of log lines (also option klamm.log.format)
-    #[arg(long, value_enum)]
-    pub log_format: Option<Format>,
-    /// How much to log (also option klamm.log.level)
-    #[arg(long, value_enum)]
-    pub log_level: Option<Level>,
+    #[arg(long = "override", value_name = "KEY=VALUE")]
+    pub overrides: Vec<String>,
+    /// Form of log lines: auto (colours on a terminal), text, json; sets klamm.log.format
+    #[arg(long, value_name = "FORMAT")]
+    pub log_format: Option<String>,
+    /// How much to log: error, warn, info, debug, trace; sets klamm.log.level
+    #[arg(long, value_name = "LEVEL")]
+    pub log_level: Option<String>,
+}
+
+impl Args {
+    /// What stands over the file; the flags about the log are short for options.
+    fn overrides(&self) -> Vec<String> {
+        let format = self.log_format.iter().map(|format| format!("klamm.log.format={format}"));
+        let level = self.log_level.iter().map(|level| format!("klamm.log.level={level}"));
+        self.overrides.iter().cloned().chain(format).chain(level).collect()
+    }
 }
 
 /// Serves until a signal stops it.
 ///
 /// # Errors
-/// Whatever kept the broker from starting, or ended it.
+/// All that is wrong with the configuration, or what kept the broker from starting or ended it.
 pub fn run(args: &Args) -> Result<(), CliError> {
-    logging::start(args.log_format.unwrap_or_default(), args.log_level.unwrap_or_default());
-    start_broker(args)
+    let loaded = load(args)?;
+    logging::start(loaded.broker.klamm_log_format, &loaded.broker.klamm_log_level)?;
+    for notice in &loaded.notices {
+        match notice.severity {
+            Severity::Info => tracing::info!("{notice}"),
+            Severity::Warning | Severity::Error => tracing::warn!("{notice}"),
+        }
+    }
+    start_broker(&loaded)
+}
+
+fn load(args: &Args) -> Result<Loaded, CliError> {
+    let text = args.properties.as_deref().map(read_properties).transpose()?;
+    let environment: Vec<(String, String)> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let sources = Sources {
+        file: text.as_ref().map(|(name, text)| (name.as_str(), text.as_str())),
+        environment: &environment,
+        overrides: &args.overrides(),
+    };
+    config::load(&sources).map_err(|rejected| CliError::failed(rejected.to_string()))
+}
+
+/// Name and text of a file.
+fn read_properties(path: &Path) -> Result<(String, String), CliError> {
+    let bytes = read_small(&RealFiles, path)
+        .map_err(|error| CliError::failed(format!("the configuration cannot be read: {error}")))?;
+    Ok((path.display().to_string(), String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 /// The one place where the command line meets the broker.
-fn start_broker(_args: &Args) -> Result<(), CliError> {
+fn start_broker(_loaded: &Loaded) -> Result<(), CliError> {
     Err(CliError::failed("this build has the tools only; the broker is not part of it"))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::start::{From, Span, spans};
+use super::start::{Span, Start, spans};
 use crate::cli::CliError;
 use crate::cli::client::{ClientError, Cluster, Isolation, Reply, Ticket};
 use crate::record::{BatchError, Batches};
@@ -99,7 +99,7 @@ impl Fetcher {
         &mut self,
         topic: &str,
         partitions: &[i32],
-        from: From,
+        from: Start,
         to_end: bool,
     ) -> Result<(), ClientError> {
         // A topic that is not there is an answer, not a reason to wait.
@@ -109,7 +109,7 @@ impl Fetcher {
         for (partition, Span { start, end }) in
             spans(&mut self.cluster, topic, &partitions, from, self.isolation)?
         {
-            if let From::Offset(offset) = from
+            if let Start::Offset(offset) = from
                 && offset != start
             {
                 self.remarks
@@ -202,7 +202,7 @@ impl Fetcher {
     fn return_to_range(&mut self) -> Result<(), CliError> {
         self.cluster.forget();
         for ((topic, partition), position) in &mut self.positions {
-            let from = From::Offset(position.next);
+            let from = Start::Offset(position.next);
             let found = spans(&mut self.cluster, topic, &[*partition], from, self.isolation)?;
             let Some(&Span { start, end }) = found.get(partition) else { continue };
             if start < position.next {

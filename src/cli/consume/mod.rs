@@ -16,7 +16,7 @@ use crate::schema::clients::fetch_response::PartitionData;
 use committed::Aborted;
 use fetcher::{Fetcher, Round};
 use layout::{Layout, Part, Place};
-use start::From;
+use start::Start;
 
 /// Largest content of one batch, in bytes; a batch that unpacks to more is not shown.
 const MAX_PAYLOAD: usize = 512 << 20;
@@ -33,8 +33,8 @@ Examples:
   klamm consume orders --format '%t-%p@%o %D %k=%v\\n'
   klamm consume orders --exit --json | jq .value
 
-A format knows %t topic, %p partition, %o offset, %k key, %v value, %h headers, %T time in ms, %D time
-as a date, %K and %S sizes of key and value, %%, and \\n \\t \\r \\0 \\\\ \\xHH. Bytes are written as they are.
+A format knows %t topic, %p partition, %o offset, %k key, %v value, %h headers, %T time in ms, %D time \
+as a date, %K and %S sizes of key and value, %%, and \\n \\t \\r \\0 \\\\ \\xHH. Bytes are written as they are. \
 In JSON, bytes that are no UTF-8 stand in key_base64 and value_base64.";
 
 /// Print the records of topics
@@ -45,8 +45,8 @@ pub struct Args {
     #[arg(value_name = "TOPIC", required = true)]
     topics: Vec<String>,
     /// Where to begin: beginning, end, an offset, -N (the last N), a date, @MS
-    #[arg(long, default_value = "beginning", allow_hyphen_values = true, value_parser = From::parse)]
-    from: From,
+    #[arg(long, default_value = "beginning", allow_hyphen_values = true, value_parser = Start::parse)]
+    from: Start,
     /// Only this partition; may be repeated
     #[arg(short, long, value_parser = clap::value_parser!(i32).range(0..))]
     partition: Vec<i32>,

@@ -6,7 +6,7 @@ use crate::cli::time;
 
 /// Where to begin in each partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum From {
+pub enum Start {
     /// At the first record that is still there.
     Beginning,
     /// After the last record.
@@ -19,7 +19,7 @@ pub enum From {
     Time(i64),
 }
 
-impl From {
+impl Start {
     /// Reads what a person typed.
     ///
     /// # Errors
@@ -60,7 +60,7 @@ pub fn spans(
     cluster: &mut Cluster,
     topic: &str,
     partitions: &[i32],
-    from: From,
+    from: Start,
     isolation: Isolation,
 ) -> Result<BTreeMap<i32, Span>, ClientError> {
     let mut ask = |timestamp| {
@@ -68,7 +68,7 @@ pub fn spans(
         cluster.offsets(topic, &timestamps, isolation)
     };
     let (first, end) = (ask(EARLIEST)?, ask(LATEST)?);
-    let at_time = if let From::Time(ms) = from { ask(ms)? } else { BTreeMap::new() };
+    let at_time = if let Start::Time(ms) = from { ask(ms)? } else { BTreeMap::new() };
     let span = |&partition: &i32| {
         let of = |offsets: &BTreeMap<i32, Option<i64>>| offsets.get(&partition).copied().flatten();
         let first = of(&first).unwrap_or(0);
@@ -79,13 +79,13 @@ pub fn spans(
 }
 
 /// The offset to begin at, in a partition that has the offsets from `first` up to `end`.
-fn place(from: From, first: i64, end: i64, at_time: Option<i64>) -> i64 {
+fn place(from: Start, first: i64, end: i64, at_time: Option<i64>) -> i64 {
     let wanted = match from {
-        From::Beginning => first,
-        From::End => end,
-        From::Offset(offset) => offset,
-        From::Last(count) => end.saturating_sub(count),
-        From::Time(_) => at_time.unwrap_or(end),
+        Start::Beginning => first,
+        Start::End => end,
+        Start::Offset(offset) => offset,
+        Start::Last(count) => end.saturating_sub(count),
+        Start::Time(_) => at_time.unwrap_or(end),
     };
     wanted.min(end).max(first)
 }
@@ -97,13 +97,13 @@ mod tests {
     #[test]
     fn what_a_person_may_say() {
         let cases = [
-            ("beginning", Some(From::Beginning)),
-            ("latest", Some(From::End)),
-            ("0", Some(From::Offset(0))),
-            ("-10", Some(From::Last(10))),
-            ("@1700000000000", Some(From::Time(1_700_000_000_000))),
-            ("2023-11-14T22:13:20Z", Some(From::Time(1_700_000_000_000))),
-            ("1970-01-01", Some(From::Time(0))),
+            ("beginning", Some(Start::Beginning)),
+            ("latest", Some(Start::End)),
+            ("0", Some(Start::Offset(0))),
+            ("-10", Some(Start::Last(10))),
+            ("@1700000000000", Some(Start::Time(1_700_000_000_000))),
+            ("2023-11-14T22:13:20Z", Some(Start::Time(1_700_000_000_000))),
+            ("1970-01-01", Some(Start::Time(0))),
             ("", None),
             ("-", None),
             ("--1", None),
@@ -112,22 +112,22 @@ mod tests {
             ("99999999999999999999", None),
         ];
         for (text, want) in cases {
-            assert_eq!(From::parse(text).ok(), want, "{text}");
+            assert_eq!(Start::parse(text).ok(), want, "{text}");
         }
     }
 
     #[test]
     fn a_start_lies_within_the_partition() {
         let cases = [
-            (From::Beginning, None, 5),
-            (From::End, None, 20),
-            (From::Offset(7), None, 7),
-            (From::Offset(1), None, 5),
-            (From::Offset(99), None, 20),
-            (From::Last(3), None, 17),
-            (From::Last(i64::MAX), None, 5),
-            (From::Time(1), Some(9), 9),
-            (From::Time(1), None, 20),
+            (Start::Beginning, None, 5),
+            (Start::End, None, 20),
+            (Start::Offset(7), None, 7),
+            (Start::Offset(1), None, 5),
+            (Start::Offset(99), None, 20),
+            (Start::Last(3), None, 17),
+            (Start::Last(i64::MAX), None, 5),
+            (Start::Time(1), Some(9), 9),
+            (Start::Time(1), None, 20),
         ];
         for (from, at_time, want) in cases {
             assert_eq!(place(from, 5, 20, at_time), want, "{from:?}");

@@ -29,8 +29,8 @@ Examples:
   echo '{\"key\":\"a\",\"value\":{\"n\":1},\"headers\":[[\"h\",\"x\"]]}' | klamm produce orders --json
   klamm consume a --exit --json | klamm produce b --json   copy a topic
 
-A JSON line may have key, value, headers, partition and timestamp (ms or a date). A value that is no
-string is sent as its JSON. Binary keys and values stand in key_base64 and value_base64, binary header
+A JSON line may have key, value, headers, partition and timestamp (ms or a date). A value that is no \
+string is sent as its JSON. Binary keys and values stand in key_base64 and value_base64, binary header \
 values as {\"base64\": ...}.
 
 Every record is written once and in the order of the lines of its partition, whatever breaks on the way.";
