@@ -1,4 +1,5 @@
 //! The program as a person meets it: what it prints, and with which code it ends.
+#![allow(clippy::expect_used, reason = "a test that cannot go on fails")]
 use std::net::TcpListener;
 use std::process::{Command, Output};
 

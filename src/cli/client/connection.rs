@@ -282,4 +282,34 @@ mod tests {
         let error = Connection::open(&free, Duration::from_secs(5)).unwrap_err().to_string();
         assert!(error.contains(&free) && error.contains("klamm serve"), "{error}");
     }
+
+    /// Reads one request and gives its API version.
+    fn read_version(stream: &mut TcpStream) -> i16 {
+        let mut prefix = [0; 4];
+        stream.read_exact(&mut prefix).unwrap();
+        let mut request = vec![0; u32::from_be_bytes(prefix) as usize];
+        stream.read_exact(&mut request).unwrap();
+        i16::from_be_bytes([request[2], request[3]])
+    }
+
+    #[test]
+    fn a_broker_that_knows_only_version_0_is_asked_again() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let broker = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let first = read_version(&mut stream);
+            // Correlation id 1, error 35, ApiVersions 0 to 0; then id 2, no error, Metadata 0 to 5.
+            stream.write_all(b"\0\0\0\x10\0\0\0\x01\0\x23\0\0\0\x01\0\x12\0\0\0\0").unwrap();
+            let second = read_version(&mut stream);
+            stream.write_all(b"\0\0\0\x10\0\0\0\x02\0\0\0\0\0\x01\0\x03\0\0\0\x05").unwrap();
+            (first, second)
+        });
+        let connection = Connection::open(&address, Duration::from_secs(5)).unwrap();
+        assert_eq!(broker.join().unwrap(), (3, 0));
+        use crate::schema::clients::{fetch_request::FetchRequest, metadata_request::MetadataRequest};
+        assert_eq!(connection.version::<MetadataRequest<'_>>().unwrap(), 5);
+        let missing = connection.version::<FetchRequest<'_>>().unwrap_err();
+        assert!(matches!(missing, ClientError::NoCommonVersion { api: "Fetch", .. }), "{missing}");
+    }
 }
