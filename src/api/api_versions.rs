@@ -205,6 +205,18 @@ mod tests {
     }
 
     #[test]
+    fn failures_have_the_bytes_of_a_real_broker() {
+        // Seen on Kafka 4.4.0.
+        let other = ApiVersionsRequest { cluster_id: Some("other".into()), node_id: 1, ..named("a", "1") };
+        let cases = [(3, named("-a", "1"), [0, 42]), (5, other, [0, 129])];
+        for (version, request, error) in cases {
+            let key = (api_key::API_VERSIONS, version);
+            let call = call(&services(), ListenerKind::Broker, key, |w| request.encode(w, version));
+            assert_eq!(body_of(call, 4), [&error[..], &[1, 0, 0, 0, 0, 0]].concat());
+        }
+    }
+
+    #[test]
     fn an_unknown_version_is_answered_as_version_0() {
         for version in [6, 99, -1] {
             let key = (api_key::API_VERSIONS, version);

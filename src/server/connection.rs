@@ -107,9 +107,10 @@ impl Connection {
     fn report(&self, end: &End) {
         let (peer, listener) = (self.at.peer, &*self.at.listener);
         if !end.is_notable() {
-            tracing::debug!(%peer, listener, "connection ended: {end}");
-        } else if let Some(kept_back) = self.shared.gate.pass(self.shared.clock.elapsed()) {
-            tracing::warn!(%peer, listener, kept_back, "closing a connection: {end}");
+            tracing::debug!("the connection of {peer} to listener {listener} ends: {end}");
+        } else {
+            let line = format_args!("closing the connection of {peer} to listener {listener}: {end}");
+            self.shared.gate.warn(self.shared.clock.elapsed(), line);
         }
     }
 

@@ -1,4 +1,5 @@
 //! Keeps hostile or broken peers from filling the log.
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,8 +23,17 @@ struct State {
 }
 
 impl Gate {
-    /// Whether a line may be written at `now`; if so, how many were kept back since the last one.
-    pub(super) fn pass(&self, now: Duration) -> Option<u64> {
+    /// Writes a line at `now`, unless it is one too many.
+    pub(super) fn warn(&self, now: Duration, line: fmt::Arguments<'_>) {
+        match self.pass(now) {
+            None => {}
+            Some(0) => tracing::warn!("{line}"),
+            Some(left_out) => tracing::warn!(left_out, "{line}"),
+        }
+    }
+
+    /// Whether a line may be written; if so, how many were left out since the last one.
+    fn pass(&self, now: Duration) -> Option<u64> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.since.is_none_or(|since| now.saturating_sub(since) >= WINDOW) {
             state.since = Some(now);
@@ -43,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_kept_back_is_counted() {
+    fn what_is_left_out_is_counted() {
         let gate = Gate::default();
         let at = |ms| gate.pass(Duration::from_millis(ms));
         assert!((0..10).all(|i| at(5000 + i) == Some(0)));

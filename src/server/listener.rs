@@ -1,4 +1,5 @@
 //! Sockets that listen, and what happens to a connection before its first request.
+use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -16,6 +17,10 @@ use super::inbound::Inbound;
 use super::limits::{Connections, Slot};
 use super::transport::Transport;
 use super::{Phase, SocketOptions};
+
+/// How long accepting rests after it failed: for want of descriptors most likely, which passes when
+/// connections close.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// A listener as it is configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,7 +135,10 @@ impl Serving {
                 self.connections.room().await;
                 match listener.socket.accept().await {
                     Ok((socket, peer)) => self.admit(socket, peer, &listener.config),
-                    Err(error) => self.pause_after(&error).await,
+                    Err(error) => {
+                        self.warn(format_args!("cannot accept a connection: {error}"));
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    }
                 }
             }
         };
@@ -145,13 +153,11 @@ impl Serving {
         match self.connections.admit(peer.ip()) {
             Ok(slot) => self.start(socket, peer, config, slot),
             Err(limit) => {
-                if let Some(kept_back) = self.shared.gate.pass(self.shared.clock.elapsed()) {
-                    let listener = &*config.name;
-                    tracing::warn!(
-                        %peer, listener, kept_back,
-                        "refusing a connection: this address has {limit} already (max.connections.per.ip)"
-                    );
-                }
+                let (ip, listener) = (peer.ip(), &config.name);
+                self.warn(format_args!(
+                    "refusing a connection to listener {listener}: \
+                     {ip} has {limit} already (max.connections.per.ip)"
+                ));
             }
         }
     }
@@ -168,12 +174,8 @@ impl Serving {
         tokio::spawn(run(connection, self.phase.clone(), slot));
     }
 
-    /// Accepting failed: for want of descriptors most likely, which passes when others close.
-    async fn pause_after(&self, error: &io::Error) {
-        if let Some(kept_back) = self.shared.gate.pass(self.shared.clock.elapsed()) {
-            tracing::warn!(kept_back, "cannot accept a connection: {error}");
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
+    fn warn(&self, line: fmt::Arguments<'_>) {
+        self.shared.gate.warn(self.shared.clock.elapsed(), line);
     }
 }
 

@@ -32,6 +32,9 @@ async fn bad_input_ends_its_connection_and_nothing_else() {
         assert_eq!(client.receive().await.unwrap().1, b"good", "{name}");
         client.expect_end().await;
     }
+    let mut unlucky = f.client().await;
+    unlucky.send(&frame(PANIC, 1, b"")).await;
+    unlucky.expect_end().await;
     bystander.expect_echo(2, b"after").await;
     drop(bystander);
     until(|| f.server.connections() == 0).await;

@@ -28,6 +28,8 @@ const SILENT: i16 = api_key::PRODUCE;
 const PARK: i16 = api_key::JOIN_GROUP;
 /// Answers with two copies of the handler's file between bytes.
 const FILE: i16 = api_key::FETCH;
+/// A fault of the handler.
+const PANIC: i16 = api_key::LEAVE_GROUP;
 /// Closes.
 const CLOSE: i16 = api_key::VOTE;
 
@@ -70,6 +72,7 @@ impl Dispatch for Handler {
                     .unwrap(),
                 )
             }
+            PANIC => panic!("a fault that a test asked for"),
             _ => Handling::Close(Refusal::NotServed { api: ctx.api.name, key: ctx.api.key }),
         }
     }

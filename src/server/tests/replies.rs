@@ -1,8 +1,10 @@
 //! Order, parked replies, files.
+use std::io::IoSlice;
+use std::os::fd::BorrowedFd;
 use std::path::Path;
 
 use super::*;
-use crate::env::{Files, MemoryFiles, OpenMode, RealFiles, Rng, SeededRng};
+use crate::env::{Advice, File, Files, MemoryFiles, OpenMode, RealFiles, Rng, SeededRng};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replies_leave_in_the_order_of_their_requests() {
@@ -87,6 +89,64 @@ async fn sends_files(files: &dyn Files, dir: &Path) {
 async fn ranges_of_files_are_sent_whole() {
     let tmp = tempfile::tempdir().unwrap();
     sends_files(&RealFiles, tmp.path()).await;
+}
+
+/// A file none of whose bytes are in memory before they are read.
+#[derive(Debug)]
+struct Cold {
+    file: Arc<dyn File>,
+    warm_to: AtomicUsize,
+    cold_sends: AtomicUsize,
+    with_fd: bool,
+}
+
+impl File for Cold {
+    fn read_at(&self, buf: &mut [u8], pos: u64) -> io::Result<usize> {
+        self.warm_to.fetch_max(pos as usize + buf.len(), SeqCst);
+        self.file.read_at(buf, pos)
+    }
+    fn write_all_vectored_at(&self, bufs: &mut [IoSlice<'_>], pos: u64) -> io::Result<()> {
+        self.file.write_all_vectored_at(bufs, pos)
+    }
+    fn sync_data(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.file.set_len(len)
+    }
+    fn len(&self) -> io::Result<u64> {
+        self.file.len()
+    }
+    fn advise(&self, pos: u64, len: u64, advice: Advice) {
+        self.file.advise(pos, len, advice);
+    }
+    fn is_resident(&self, pos: u64, len: u64) -> bool {
+        let resident = pos + len <= self.warm_to.load(SeqCst) as u64;
+        self.cold_sends.fetch_add(usize::from(!resident), SeqCst);
+        resident
+    }
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.file.fd().filter(|_| self.with_fd)
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_in_memory_is_read_ahead_elsewhere() {
+    let tmp = tempfile::tempdir().unwrap();
+    let file = RealFiles.open(&tmp.path().join("log"), OpenMode::Create).unwrap();
+    let content: Vec<u8> = (0..2_000_000u32).map(|i| (i >> 3) as u8).collect();
+    file.write_all_at(&content, 0).unwrap();
+    for with_fd in [true, false] {
+        let (warm_to, cold_sends) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let cold = Arc::new(Cold { file: file.clone(), warm_to, cold_sends, with_fd });
+        let range = FileRange { file: cold.clone(), pos: 0, len: content.len() };
+        let f = Fixture::with_file(Some(range), |_| ()).await;
+        let mut client = f.client().await;
+        client.send(&frame(FILE, 1, b"")).await;
+        let (_, body) = client.receive().await.unwrap();
+        assert!(body[5..].starts_with(&content) && body[..body.len() - 1].ends_with(&content));
+        assert_eq!(cold.cold_sends.load(SeqCst), 4, "once for each window of the first copy");
+    }
 }
 
 #[tokio::test]
