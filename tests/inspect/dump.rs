@@ -1,29 +1,13 @@
-//! `klamm dump` and `klamm check` on directories that Kafka wrote: what they say is what Kafka said.
-#![allow(
-    clippy::disallowed_methods,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    missing_docs,
-    reason = "a test reads its own data"
-)]
-
-mod kafka_disk;
+//! `klamm dump` on directories that Kafka wrote: it says what Kafka said.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use klamm::env::RealFiles;
-use klamm::inspect::{DumpOptions, Finding, Severity, check, dump};
+use klamm::inspect::{DumpOptions, dump};
 use serde_json::Value;
-use tempfile::TempDir;
 
-/// Unpacks an archive into a directory that goes with the guard.
-fn unpack(name: &str) -> TempDir {
-    let dir = TempDir::new().unwrap();
-    kafka_disk::unpack(name, dir.path());
-    dir
-}
+use crate::{kafka_disk, unpack};
 
 /// The rows that `dump` prints for a file.
 fn rows(path: &Path, options: &DumpOptions) -> (Vec<Value>, usize) {
@@ -297,51 +281,4 @@ fn dump_says_what_kafkas_own_tool_says() {
         compared += got.len();
     }
     assert!(compared > 1200, "only {compared} lines were compared");
-}
-
-/// Findings of a check, without notes, as `<severity> <path below data>: <what>`.
-fn findings(data: &Path) -> Vec<String> {
-    let mut out = Vec::new();
-    check::check(&RealFiles, data, &mut |finding: &Finding| {
-        if finding.severity != Severity::Note {
-            let path = finding.path.strip_prefix(data).unwrap_or(&finding.path);
-            out.push(format!("{} {}: {}", finding.severity, path.display(), finding.what));
-        }
-    })
-    .unwrap();
-    out
-}
-
-#[test]
-fn check_finds_nothing_wrong_in_what_kafka_left_after_a_clean_stop() {
-    for name in ["clean", "formatted-standalone", "formatted-static"] {
-        let disk = unpack(name);
-        assert_eq!(findings(&disk.path().join("data")), Vec::<String>::new(), "{name}");
-    }
-}
-
-#[test]
-fn check_finds_each_damage_of_the_crashed_directory_and_nothing_else() {
-    let disk = unpack("crashed");
-    let found = findings(&disk.path().join("data"));
-    let damages = [
-        ("repair torn-header-0/00000000000000000000.log: the last 40 bytes", 1),
-        ("damage torn-body-0/00000000000000000000.log: the last 432 bytes", 1),
-        ("damage torn-crc-0/00000000000000000000.log: the batch's CRC is", 1),
-        ("repair torn-zeros-0/00000000000000000000.log: the last 4096 bytes are no batch: zeros", 1),
-        ("repair torn-index-0/00000000000000000000.index: these bytes are no entry", 1),
-        ("repair torn-index-0/00000000000000000000.timeindex: missing", 1),
-        ("repair torn-swap-0/00000000000000000012.", 3),
-        ("repair torn-cleaned-0/00000000000000000024.", 2),
-        // What follows from the cut batch.
-        ("damage torn-body-0/00000000000000000000.index: points to byte 4103", 1),
-        ("damage torn-body-0/00000000000000000000.timeindex: names offset 29", 1),
-        ("damage torn-body-0: recovery-point-offset-checkpoint says 30, beyond the log's end 27", 1),
-        ("damage torn-body-0: replication-offset-checkpoint says 30, beyond the log's end 27", 1),
-    ];
-    for (start, count) in damages {
-        let those = found.iter().filter(|line| line.starts_with(start)).count();
-        assert_eq!(those, count, "{start}\n{}", found.join("\n"));
-    }
-    assert_eq!(found.len(), damages.iter().map(|(_, n)| n).sum::<usize>(), "{}", found.join("\n"));
 }
