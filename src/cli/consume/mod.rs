@@ -187,6 +187,9 @@ impl Printer<'_> {
         let bytes = data.records.as_ref().map_or(&[][..], Records::as_bytes);
         // The fetcher has told a batch that is merely cut from one that is damaged.
         for batch in Batches::new(bytes).map_while(Result::ok) {
+            if self.left == 0 {
+                break;
+            }
             self.print_batch(place, from, &batch, &mut aborted).map_err(|error| match error {
                 BatchFailure::Output(error) => CliError::Io(error),
                 BatchFailure::Damaged(text) => CliError::failed(format!(
