@@ -138,6 +138,7 @@ impl Server {
 
     /// Stops in order: accepts nothing more, reads no further request, sends the replies to those
     /// accepted, closes. What is not done `within` is cut off. Returns how many connections were.
+    /// Dropping the future cuts off at once (a second signal).
     pub async fn stop(self, within: Duration) -> usize {
         self.phase.send_replace(Phase::Drain);
         for acceptor in self.acceptors {

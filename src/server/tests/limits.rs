@@ -68,7 +68,7 @@ async fn addresses_and_totals_are_limited() {
 
 #[tokio::test]
 async fn idle_connections_end_and_waiting_ones_do_not() {
-    let f = Fixture::start(|config| config.max_idle = 60 * MS).await;
+    let f = Fixture::start(|config| config.max_idle = 250 * MS).await;
     let (mut idle, mut half, mut waiting) = (f.client().await, f.client().await, f.client().await);
     waiting.send(&frame(PARK, 1, b"")).await;
     half.send(&frame(ECHO, 1, b"half a request")[..9]).await;
