@@ -19,6 +19,7 @@
 //! Promises: nothing here fails on any request; replaying the records gives the persisted state again.
 //! Must not know: sockets, files, clocks, partitions, or how records reach the disk.
 
+pub mod assignor;
 pub mod classic;
 pub mod consumer;
 pub mod offsets;

@@ -18,6 +18,8 @@ pub struct TopicInfo {
 
 /// The cluster's metadata as groups see it.
 pub trait Cluster: Send + Sync {
+    /// Changes whenever a topic comes, goes or changes; the same number means the same topics.
+    fn version(&self) -> u64;
     /// Finds a topic by its name.
     fn topic(&self, name: &str) -> Option<TopicInfo>;
     /// Finds a topic by its id.
