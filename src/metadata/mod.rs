@@ -10,9 +10,14 @@
 //! The pure part must not know sockets, files, clocks, or how the log keeps the records.
 #![warn(clippy::indexing_slicing)]
 
+pub mod batch;
 pub mod change;
 pub mod features;
+pub mod format;
 pub mod frame;
 pub mod image;
+pub mod meta_properties;
+pub mod snapshot;
+pub mod store;
 
 pub use image::{ConfigResource, Image, Partition, ReplayError, ResourceKind, Topic};
