@@ -1,5 +1,5 @@
 //! `klamm dump`: show what is in files of a log directory.
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use super::CliError;
@@ -35,15 +35,22 @@ pub struct Args {
     pub topic: Option<String>,
 }
 
-/// Shows each file in turn.
+/// Shows each file in turn; one that cannot be shown does not end the others.
 ///
 /// # Errors
-/// A file cannot be read, or is damaged.
+/// Some file cannot be read, or is damaged.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), CliError> {
     let options = DumpOptions { json: args.json, records: args.records, topic: args.topic.clone() };
-    let mut damages = 0usize;
+    let (mut damages, mut failures) = (0usize, Vec::new());
     for path in &args.files {
-        damages = damages.saturating_add(dump::dump(&RealFiles, path, &options, out)?);
+        match dump::dump(&RealFiles, path, &options, out) {
+            Ok(found) => damages = damages.saturating_add(found),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Err(error.into()),
+            Err(error) => failures.push(error.to_string()),
+        }
     }
-    if damages == 0 { Ok(()) } else { Err(CliError::failed(format!("damages: {damages}, see above"))) }
+    if damages > 0 {
+        failures.push(format!("damages: {damages}, see above"));
+    }
+    if failures.is_empty() { Ok(()) } else { Err(CliError::failed(failures.join("\n"))) }
 }

@@ -111,11 +111,11 @@ fn root(files: &dyn Files, root: &Path, report: &mut Report<'_>) -> io::Result<(
                     let what = "the metadata log does not know this topic: a broker sets it aside as stray";
                     report.add(Finding::damage(&path, what));
                 }
-                partition::check(files, &path, &expected, report)?;
+                one(files, &path, &expected, report);
                 present.insert(tp);
             }
             DirName::Future(_) => {
-                partition::check(files, &path, &partition::Expected::default(), report)?;
+                one(files, &path, &partition::Expected::default(), report);
             }
             DirName::Delete => {
                 report.add(Finding::note(&path, "waits to be removed; the next start does it"))
@@ -132,6 +132,13 @@ fn root(files: &dyn Files, root: &Path, report: &mut Report<'_>) -> io::Result<(
     }
     missing(root, &surroundings, &present, report);
     Ok(())
+}
+
+/// One of many partitions: what cannot be read of it does not end the check of the others.
+fn one(files: &dyn Files, dir: &Path, expected: &partition::Expected, report: &mut Report<'_>) {
+    if let Err(error) = partition::check(files, dir, expected, report) {
+        report.add(Finding::damage(dir, format!("cannot be read further: {error}")));
+    }
 }
 
 /// Partitions that a checkpoint names and that have no directory.
