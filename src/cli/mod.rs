@@ -16,6 +16,7 @@ mod consume;
 mod dump;
 mod error;
 mod escape;
+mod format;
 mod logging;
 mod produce;
 mod progress;
@@ -60,6 +61,7 @@ enum Command {
     Consume(Box<consume::Args>),
     Dump(dump::Args),
     Check(check::Args),
+    Format(Box<format::Args>),
 }
 
 impl Command {
@@ -71,6 +73,7 @@ impl Command {
             Self::Consume(args) => consume::run(args, out),
             Self::Dump(args) => dump::run(args, out),
             Self::Check(args) => check::run(args, out),
+            Self::Format(args) => format::run(args, out),
         }
     }
 }

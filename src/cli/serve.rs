@@ -72,7 +72,7 @@ fn load(args: &Args) -> Result<Loaded, CliError> {
 }
 
 /// Name and text of a file.
-fn read_properties(path: &Path) -> Result<(String, String), CliError> {
+pub(super) fn read_properties(path: &Path) -> Result<(String, String), CliError> {
     let bytes = read_small(&RealFiles, path)
         .map_err(|error| CliError::failed(format!("the configuration cannot be read: {error}")))?;
     Ok((path.display().to_string(), String::from_utf8_lossy(&bytes).into_owned()))
