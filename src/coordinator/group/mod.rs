@@ -21,7 +21,11 @@
 
 pub mod assignor;
 pub mod classic;
+mod commit;
 pub mod consumer;
+mod describe;
+mod expiry;
+mod fetch;
 pub mod offsets;
 mod shard;
 pub mod timers;
@@ -34,6 +38,8 @@ use crate::schema::ErrorCode;
 use crate::schema::clients::join_group_response::JoinGroupResponse;
 use crate::schema::clients::sync_group_response::SyncGroupResponse;
 
+pub use commit::{commit_error, offset_record};
+pub use fetch::fetch_error;
 pub use shard::{Group, GroupShard, ReplayAt};
 pub use view::{Client, Cluster, TopicInfo, View};
 

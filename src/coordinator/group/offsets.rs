@@ -1,6 +1,6 @@
 //! Committed offsets: how far each group has come.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::schema::group_coordinator::offset_commit_value::OffsetCommitValue;
@@ -59,7 +59,6 @@ pub struct Offsets {
     pending: HashMap<ProducerId, HashMap<Arc<str>, GroupOffsets>>,
 }
 
-/// `None` of a pending offset is a deletion inside the transaction; Kafka writes none, so it is dropped.
 impl Offsets {
     /// All offsets of a group; `None` if it has none.
     #[must_use]
@@ -85,10 +84,37 @@ impl Offsets {
         self.pending.values().any(|groups| groups.get(group).is_some_and(has))
     }
 
+    /// Whether there is any offset of the group, be it pending.
+    #[must_use]
+    pub fn has_any(&self, group: &str) -> bool {
+        self.groups.contains_key(group) || self.has_pending(group)
+    }
+
     /// Whether an open transaction has committed any offset of the group.
     #[must_use]
     pub fn has_pending(&self, group: &str) -> bool {
         self.pending.values().any(|groups| groups.contains_key(group))
+    }
+
+    /// The groups for which open transactions have committed offsets; one may come several times.
+    pub fn pending_groups(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.pending.values().flat_map(HashMap::keys)
+    }
+
+    /// The partitions of a topic for which there is an offset, be it pending.
+    #[must_use]
+    pub fn partitions(&self, group: &str, topic: &str) -> BTreeSet<i32> {
+        let pending = self.pending.values().filter_map(|groups| groups.get(group));
+        let topics = self.groups.get(group).into_iter().chain(pending).filter_map(|topics| topics.get(topic));
+        topics.flat_map(|partitions| partitions.keys().copied()).collect()
+    }
+
+    /// Every offset of a group, be it pending.
+    #[must_use]
+    pub fn all_of(&self, group: &str) -> BTreeSet<(Arc<str>, i32)> {
+        let pending = self.pending.values().filter_map(|groups| groups.get(group));
+        let topics = self.groups.get(group).into_iter().chain(pending).flatten();
+        topics.flat_map(|(topic, partitions)| partitions.keys().map(|p| (Arc::clone(topic), *p))).collect()
     }
 
     /// Replays a commit, or the deletion of one.

@@ -10,7 +10,7 @@ use super::timers::{Timer, Timers};
 use super::{Changes, Completed, Ticket, View, classic};
 use crate::coordinator::record::CoordinatorRecord;
 use crate::schema::ErrorCode;
-use crate::types::{Offset, ProducerId};
+use crate::types::{Offset, ProducerId, Timestamp};
 
 /// A group of one of Kafka's kinds.
 #[derive(Clone, Debug)]
@@ -89,14 +89,6 @@ impl GroupShard {
         &self.offsets
     }
 
-    /// The consumer group of that id.
-    pub(super) fn consumer(&mut self, id: &str) -> Option<&mut ConsumerGroup> {
-        match self.groups.get_mut(id) {
-            Some(Group::Consumer(group)) => Some(group),
-            _ => None,
-        }
-    }
-
     /// The classic group of that id.
     pub(super) fn classic(&mut self, id: &str) -> Option<&mut ClassicGroup> {
         match self.groups.get_mut(id) {
@@ -116,6 +108,12 @@ impl GroupShard {
         match record {
             R::OffsetCommit { key, value } => {
                 let committed = value.as_ref().map(|value| Committed::from_record(value, at.offset));
+                if committed.is_some() && !self.groups.contains_key(key.group.as_ref()) {
+                    // Whoever keeps offsets without being a member has a group, though an empty one.
+                    let id: Arc<str> = key.group.as_ref().into();
+                    let group = ClassicGroup::new(Arc::clone(&id), Timestamp::NONE);
+                    self.groups.insert(id, Group::Classic(group));
+                }
                 self.offsets.replay(at.producer, (&key.group, &key.topic, key.partition), committed);
             }
             R::GroupMetadata { key, value } => {
@@ -188,10 +186,7 @@ impl GroupShard {
             | Timer::ConsumerRebalance { .. }
             | Timer::ConsumerClassic { .. }
             | Timer::ConsumerGroup { .. } => consumer::on_timer(self, view, &timer, &mut changes),
-            Timer::OffsetExpiry => {
-                let interval = view.config.offsets_retention_check_interval_ms;
-                self.timers.set(Timer::OffsetExpiry, view.tick.saturating_add(interval));
-            }
+            Timer::OffsetExpiry => self.expire(view, &mut changes),
         }
         Some(changes)
     }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::super::consumer::ConsumerGroup;
 use super::super::{Completed, GroupError, Ticket};
 use super::{join_error, sync_error};
 use crate::coordinator::record::CoordinatorRecord;
@@ -78,10 +79,6 @@ impl Member {
         let found = self.protocols.iter().find(|(name, _)| &**name == protocol);
         found.map(|(_, metadata)| Arc::clone(metadata)).unwrap_or_default()
     }
-
-    pub(super) fn supports(&self, protocols: &[(Box<str>, Arc<[u8]>)]) -> bool {
-        self.protocols == protocols
-    }
 }
 
 /// A classic group.
@@ -116,6 +113,8 @@ pub struct ClassicGroup {
     subscribed: Option<HashSet<Box<str>>>,
     /// The value that the log holds, encoded; `None` before the first.
     pub(super) persisted: Option<Box<[u8]>>,
+    /// The consumer group without members in whose place this one came, until its record is replayed.
+    pub(super) replaced: Option<Box<ConsumerGroup>>,
 }
 
 impl ClassicGroup {
@@ -141,6 +140,7 @@ impl ClassicGroup {
             initial_delay: None,
             subscribed: None,
             persisted: None,
+            replaced: None,
         }
     }
 
@@ -341,6 +341,34 @@ impl ClassicGroup {
         self.joining = self.joining.saturating_sub(usize::from(before.is_some()));
         self.joining = self.joining.saturating_add(usize::from(ticket.is_some()));
         before
+    }
+
+    /// Gives a static member a new id; it keeps all else. Its requests have been answered.
+    pub(super) fn rename(&mut self, old: &str, new: &Arc<str>) {
+        let Some(mut member) = self.members.remove(old) else { return };
+        if let Some(instance) = &member.instance {
+            self.statics.insert(Arc::clone(instance), Arc::clone(new));
+        }
+        if self.leader() == Some(old) {
+            self.leader = Some(Arc::clone(new));
+        }
+        if self.unsynced.remove(old) {
+            self.unsynced.insert(Arc::clone(new));
+        }
+        member.id = Arc::clone(new);
+        self.members.insert(Arc::clone(new), member);
+    }
+
+    /// Whether a leader has joined; another member that has takes the place of one that has not.
+    pub(super) fn elect_leader(&mut self) -> bool {
+        let joined = |m: &Member| m.joining.is_some();
+        let Some(leader) = self.leader.clone() else { return false };
+        if self.members.get(&leader).is_some_and(joined) {
+            return true;
+        }
+        let Some(next) = self.members.values().find(|m| joined(m)) else { return false };
+        self.leader = Some(Arc::clone(&next.id));
+        true
     }
 
     pub(super) fn all_joined(&self) -> bool {

@@ -1,10 +1,15 @@
 //! Classic groups: members join, the broker picks a leader among them, the leader assigns.
 //!
-//! `group` is the state and its small steps. What members subscribe to and what they are assigned is
+//! `group` is the state and its small steps; `join`, `sync` and `leave` are the decisions; `rebalance` is
+//! what they lead to. What members subscribe to and what they are assigned is
 //! the clients' own: bytes that nobody looks into but to learn which topics consumers read, and that
 //! may be malformed.
 
 mod group;
+mod join;
+mod leave;
+mod rebalance;
+mod sync;
 
 use std::sync::Arc;
 
@@ -15,6 +20,9 @@ use crate::schema::clients::join_group_response::JoinGroupResponse;
 use crate::schema::clients::sync_group_response::SyncGroupResponse;
 use crate::schema::group_coordinator::group_metadata_value::GroupMetadataValue;
 use crate::schema::{ErrorCode, Reader, Writer};
+use crate::types::Timestamp;
+
+pub(super) use rebalance::on_timer;
 
 pub use group::{CONSUMER, ClassicGroup, Member, State};
 
@@ -54,7 +62,10 @@ pub(super) fn replay(shard: &mut GroupShard, id: &str, value: Option<&GroupMetad
     let kept = Some(w.buf.into_boxed_slice());
     let loading = shard.is_loading();
     match shard.classic(id) {
-        Some(group) if !loading => group.persisted = kept,
+        Some(group) if !loading => {
+            group.persisted = kept;
+            group.replaced = None;
+        }
         _ => {
             let id: Arc<str> = id.into();
             let mut group = ClassicGroup::from_record(Arc::clone(&id), value);
@@ -65,10 +76,16 @@ pub(super) fn replay(shard: &mut GroupShard, id: &str, value: Option<&GroupMetad
 }
 
 /// The log has been replayed: every member gets a fresh session.
-pub(super) fn loaded(shard: &mut GroupShard, view: &View<'_>, _changes: &mut Changes) {
+pub(super) fn loaded(shard: &mut GroupShard, view: &View<'_>, changes: &mut Changes) {
     let ids: Vec<Arc<str>> = shard.groups.keys().cloned().collect();
+    let max = usize::try_from(view.config.group_max_size).unwrap_or(usize::MAX);
     for id in &ids {
         start_sessions(shard, id, view);
+        if shard.classic(id).is_some_and(|group| group.members.len() > max)
+            && let Some(mut turn) = shard.turn(id, view, changes)
+        {
+            turn.prepare("the group has more members than group.max.size allows");
+        }
     }
 }
 
@@ -82,9 +99,6 @@ pub(super) fn start_sessions(shard: &mut GroupShard, id: &Arc<str>, view: &View<
     }
 }
 
-/// A deadline of a classic group has passed.
-pub(super) fn on_timer(_shard: &mut GroupShard, _view: &View<'_>, _timer: &Timer, _changes: &mut Changes) {}
-
 /// The records of a decision about `id` were refused: back to what the log says.
 pub(super) fn refused(
     shard: &mut GroupShard,
@@ -96,18 +110,27 @@ pub(super) fn refused(
     let Some(group) = shard.classic(id) else { return out };
     group.answer_all(code, &mut out);
     let (id, kept) = (Arc::clone(&group.id), group.persisted.take());
-    let value = kept
-        .as_deref()
-        .and_then(|bytes| GroupMetadataValue::decode(&mut Reader::new(bytes), KEPT_VERSION).ok());
-    match value.map(|value| ClassicGroup::from_record(Arc::clone(&id), &value)) {
-        None => {
-            shard.groups.remove(&id);
-        }
-        Some(mut group) => {
+    let value =
+        kept.as_deref().map(|bytes| GroupMetadataValue::decode(&mut Reader::new(bytes), KEPT_VERSION));
+    let replaced = group.replaced.take();
+    let before = match value {
+        Some(Ok(value)) => {
+            let mut group = ClassicGroup::from_record(Arc::clone(&id), &value);
             group.persisted.clone_from(&kept);
-            shard.groups.insert(Arc::clone(&id), Group::Classic(group));
-            start_sessions(shard, &id, view);
+            Group::Classic(group)
         }
-    }
+        _ => match replaced {
+            Some(consumer) => Group::Consumer(*consumer),
+            None if shard.offsets.has_any(&id) => {
+                Group::Classic(ClassicGroup::new(Arc::clone(&id), Timestamp::NONE))
+            }
+            None => {
+                shard.groups.remove(&id);
+                return out;
+            }
+        },
+    };
+    shard.groups.insert(Arc::clone(&id), before);
+    start_sessions(shard, &id, view);
     out
 }
