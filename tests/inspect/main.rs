@@ -1,4 +1,4 @@
-//! `klamm dump` and `klamm check` on directories that Kafka wrote.
+//! `klamm dump`, `klamm check` and `klamm format` beside what Kafka wrote.
 #![allow(
     clippy::disallowed_methods,
     clippy::indexing_slicing,
@@ -10,6 +10,7 @@
 
 mod check;
 mod dump;
+mod format;
 #[path = "../kafka_disk/mod.rs"]
 mod kafka_disk;
 

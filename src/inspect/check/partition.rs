@@ -167,7 +167,11 @@ fn epochs(
         return Ok(None);
     }
     let text = env::read_small(files, &path)?;
-    let epochs = LeaderEpochs::parse(&String::from_utf8_lossy(&text));
+    // An empty file is what Kafka leaves while nothing was written.
+    let epochs = match text.is_empty() {
+        true => Some(LeaderEpochs::default()),
+        false => LeaderEpochs::parse(&String::from_utf8_lossy(&text)),
+    };
     if epochs.is_none() {
         report.add(Finding::damage(&path, "not a list of epochs and start offsets, both rising"));
     }
