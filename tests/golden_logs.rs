@@ -1,23 +1,63 @@
 //! Logs that Kafka wrote, opened by Klamm: they hold what Kafka itself served from them.
-mod kafka_disk;
-
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use kafka_disk::{expected, unpack};
 use klamm::env::{FakeClock, Files, OpenMode, RealFiles, SeededRng, read_small};
 use klamm::log::{FoundPartition, Log, LogConfig, LogDirectory, LogEnv, LogError, ReadRequest};
 use klamm::record::{Batches, Record, TimestampType};
 use klamm::types::{Offset, TopicPartition};
 use serde_json::{Value, json};
 
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/kafka-disk");
 /// Some time after the archives were made.
 const NOW: i64 = 1_795_500_000_000;
 
+/// Unpacks an archive; what is zero stays a hole.
+fn unpack(name: &str, to: &Path) {
+    let archive = read_small(&RealFiles, &Path::new(GOLDEN).join(format!("{name}.tar.gz"))).unwrap();
+    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(archive.as_slice()));
+    let mut chunk = vec![0; 1 << 20];
+    for entry in archive.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let path = to.join(entry.path().unwrap());
+        if entry.header().entry_type().is_dir() {
+            RealFiles.create_dir_all(&path).unwrap();
+            continue;
+        }
+        RealFiles.create_dir_all(path.parent().unwrap()).unwrap();
+        let file = RealFiles.open(&path, OpenMode::Create).unwrap();
+        let mut len = 0;
+        loop {
+            let read = entry.read(&mut chunk).unwrap();
+            if read == 0 {
+                break;
+            }
+            if chunk[..read].iter().any(|byte| *byte != 0) {
+                file.write_all_at(&chunk[..read], len).unwrap();
+            }
+            len += read as u64;
+        }
+        file.set_len(len).unwrap();
+    }
+}
+
+fn expected(name: &str) -> Value {
+    let path = Path::new(GOLDEN).join(format!("{name}.expected.json"));
+    serde_json::from_slice(&read_small(&RealFiles, &path).unwrap()).unwrap()
+}
+
 /// Keeps everything for ever, as the broker that made the archives did.
-fn config() -> Arc<LogConfig> {
-    Arc::new(LogConfig { delete: false, producer_id_expiration_ms: i64::MAX, ..LogConfig::default() })
+fn config(found: &FoundPartition) -> Arc<LogConfig> {
+    let compact = found.tp.topic.contains("compact");
+    Arc::new(LogConfig {
+        delete: false,
+        compact,
+        producer_id_expiration_ms: i64::MAX,
+        ..LogConfig::default()
+    })
 }
 
 fn directory(root: &Path) -> (LogDirectory, Vec<FoundPartition>, bool) {
@@ -172,7 +212,7 @@ fn a_cleanly_stopped_directory_holds_what_kafka_served() {
     let expected = expected("clean");
     let (directory, found, clean) = directory(tmp.path());
     assert!(clean && found.len() > 20);
-    let opened = directory.open_logs(&found, &|_| config(), 2).unwrap();
+    let opened = directory.open_logs(&found, &config, 2).unwrap();
     let mut ids = 0;
     for (found, opened) in found.iter().zip(opened) {
         let (log, report) = opened.unwrap_or_else(|error| panic!("{}: {error}", found.tp));
@@ -197,7 +237,7 @@ fn a_crashed_directory_recovers_to_what_kafka_served() {
             found.state.recovery_point = Offset(0);
         }
     }
-    let opened = directory.open_logs(&found, &|_| config(), 2).unwrap();
+    let opened = directory.open_logs(&found, &config, 2).unwrap();
     for (found, opened) in found.iter().zip(opened) {
         let (log, report) = opened.unwrap_or_else(|error| panic!("{}: {error}", found.tp));
         compare(&log, &expected);
@@ -215,7 +255,7 @@ fn what_was_durable_is_never_cut() {
     assert_eq!(found[0].state.recovery_point, Offset(30));
     let path = found[0].dir.join("00000000000000000000.log");
     let before = RealFiles.metadata(&path).unwrap().len;
-    let opened = directory.open_logs(&found, &|_| config(), 1).unwrap();
+    let opened = directory.open_logs(&found, &config, 1).unwrap();
     let Err(error) = &opened[0] else { panic!("it opened") };
     assert!(matches!(error, LogError::Damaged { .. }), "{error}");
     assert_eq!(RealFiles.metadata(&path).unwrap().len, before);
@@ -230,7 +270,7 @@ fn a_directory_stopped_cleanly_by_klamm_opens_without_recovery() {
         let (directory, mut found, clean) = directory(tmp.path());
         found.retain(|found| !["torn-body", "torn-crc"].contains(&found.tp.topic.as_ref()));
         assert_eq!(clean, stop == 1);
-        for opened in directory.open_logs(&found, &|_| config(), 2).unwrap() {
+        for opened in directory.open_logs(&found, &config, 2).unwrap() {
             let (log, report) = opened.unwrap();
             if clean {
                 assert_eq!((report.checked_bytes, report.cut_bytes), (0, 0));

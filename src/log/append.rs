@@ -187,11 +187,12 @@ impl Log {
             return Ok(());
         }
         active.seal(files, dir)?;
-        let sealed = active.file(files, dir)?;
+        let mut sealed = vec![active.file(files, dir)?];
+        sealed.extend(active.index_files());
         let mut segment = Segment::create(files, dir, end, now)?;
         segment.jitter_ms = jitter_ms;
         self.write_snapshot(inner)?;
-        inner.unsynced.push(sealed);
+        inner.unsynced.extend(sealed);
         inner.names_dirty = true;
         inner.segments.push(segment);
         inner.cursors.rolled();

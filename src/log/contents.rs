@@ -39,6 +39,8 @@ pub struct Contents {
     pub metadata_log: Option<PathBuf>,
     /// Partitions deleted before, which wait for removal.
     pub deleted: Vec<PathBuf>,
+    /// Partitions that a crash caught while they were made: they never held a durable record.
+    pub unborn: Vec<PathBuf>,
     /// Directories that were set aside or are unfinished copies: left alone.
     pub aside: Vec<PathBuf>,
     /// Whether the last stop was a clean one.
@@ -85,6 +87,10 @@ pub fn read(files: &dyn Files, root: &Path) -> Result<Contents, LogError> {
                 let offset = |offsets: &Offsets| offsets.get(&tp).copied().unwrap_or(Offset::ZERO);
                 let (recovery_point, log_start_offset) = (offset(&points), offset(&starts));
                 let topic_id = read_topic_id(files, &dir);
+                if topic_id.is_none() && holds_nothing(files, &dir).at(&dir)? {
+                    contents.unborn.push(dir);
+                    continue;
+                }
                 let state = OpenState { recovery_point, log_start_offset, clean_shutdown };
                 contents.partitions.push(FoundPartition { tp, dir, topic_id, state });
             }
@@ -98,6 +104,16 @@ pub fn read(files: &dyn Files, root: &Path) -> Result<Contents, LogError> {
         }
     }
     Ok(contents)
+}
+
+/// Whether no log in a partition's directory holds a byte.
+fn holds_nothing(files: &dyn Files, dir: &Path) -> std::io::Result<bool> {
+    for entry in files.list(dir)? {
+        if entry.name.contains(".log") && files.metadata(&dir.join(&entry.name))?.len > 0 {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn read_topic_id(files: &dyn Files, dir: &Path) -> Option<TopicId> {

@@ -40,7 +40,8 @@ pub struct LogDirectory {
 pub type Opened = Result<(Arc<Log>, RecoveryReport), LogError>;
 
 impl LogDirectory {
-    /// Locks a directory, which is made if need be, and looks at what is in it. Nothing is changed yet.
+    /// Locks a directory, which is made if need be, and looks at what is in it. Only partitions that
+    /// were never finished are removed.
     ///
     /// # Errors
     /// It is in use; it holds something foreign; a checkpoint is broken; the system's.
@@ -51,6 +52,10 @@ impl LogDirectory {
         let contents = contents::read(files, &path)?;
         let flusher = Flusher::start(flush_threads).at(&path)?;
         let now = env.clock.now();
+        // At once: a partition may be made under the same name any moment.
+        for dir in &contents.unborn {
+            env::remove_tree(files, dir).at(dir)?;
+        }
         let removals = contents.deleted.iter().map(|dir| (now, dir.clone())).collect();
         let this = Self {
             env,
@@ -137,14 +142,14 @@ impl LogDirectory {
         let (log, report) = Log::open(env, found.dir.clone(), tp, topic_id, config, found.state)?;
         let log = Arc::new(log);
         self.map().insert(found.tp.clone(), Arc::clone(&log));
-        if log.is_dirty() {
+        if log.durable_end() < log.log_end() {
             // What recovery has kept becomes visible only when it is durable.
             self.flusher.request(&log);
         }
         Ok((log, report))
     }
 
-    /// Makes a new partition, durable when this returns.
+    /// Makes a new partition. It is durable with its first flush, and so with its first batch.
     ///
     /// # Errors
     /// The system's.
@@ -201,7 +206,6 @@ impl LogDirectory {
     /// [`LogError::OffsetOutOfRange`] if `offset` is past the log end; the system's.
     pub fn delete_before(&self, log: &Log, offset: Offset) -> Result<Offset, LogError> {
         let start = log.delete_before(offset)?;
-        log.save_deletion()?;
         self.save_points()?;
         Ok(start)
     }

@@ -211,9 +211,10 @@ impl<E: Entry> Index<E> {
         }
     }
 
-    /// Makes what is in the file durable.
-    pub fn sync(&self) -> io::Result<()> {
-        self.disk.as_ref().map_or(Ok(()), |disk| disk.file.sync_data())
+    /// The file, if it was opened or made.
+    #[must_use]
+    pub fn file(&self) -> Option<Arc<dyn File>> {
+        self.disk.as_ref().map(|disk| Arc::clone(&disk.file))
     }
 
     /// The last of the leading entries that satisfy `before`, and if it must be looked for on disk,

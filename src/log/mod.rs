@@ -58,4 +58,6 @@ pub use time_index::TimeEntry;
 pub use txn_index::AbortedTxn;
 
 #[cfg(test)]
+mod crash_tests;
+#[cfg(test)]
 mod tests;

@@ -21,7 +21,7 @@ use super::scan::{Found, SHORT, Scan};
 use super::segment::Segment;
 use super::snapshot;
 use super::state_file::State;
-use crate::env::{self, Files};
+use crate::env::{self, File, Files};
 use crate::record::HEADER_LEN;
 use crate::types::{Offset, Timestamp, TopicId, TopicPartition};
 
@@ -57,6 +57,7 @@ impl Log {
         let segment = Segment::create(files, &dir, Offset::ZERO, env.clock.now())?;
         let mut inner = empty_inner(dir, config, vec![segment]);
         inner.names_dirty = true;
+        inner.is_born = false;
         Ok(Self::assemble(env, tp, topic_id, inner))
     }
 
@@ -111,7 +112,9 @@ impl Log {
         let point = state.recovery_point.clamp(first, end.max(first));
         inner.recovery_point = if state.clean_shutdown { end } else { point };
         inner.durable = inner.recovery_point;
-        inner.names_dirty = is_new;
+        // Names made before a kill may not be durable; the next flush sees to it.
+        inner.names_dirty = is_new || !state.clean_shutdown;
+        inner.is_born = state.clean_shutdown;
         inner.saved = state.clean_shutdown.then_some(end);
         if inner.log_start > end {
             begin_anew(files, &mut inner, now)?;
@@ -132,6 +135,7 @@ fn empty_inner(dir: PathBuf, config: Arc<LogConfig>, segments: Vec<Segment>) -> 
         segments,
         log_start: Offset::ZERO,
         deleted_before: Offset::NONE,
+        deletion_dirty: false,
         end: Offset::ZERO,
         durable: Offset::ZERO,
         recovery_point: Offset::ZERO,
@@ -142,6 +146,7 @@ fn empty_inner(dir: PathBuf, config: Arc<LogConfig>, segments: Vec<Segment>) -> 
         early: Early::default(),
         unsynced: Vec::new(),
         names_dirty: false,
+        is_born: true,
         unflushed_records: 0,
         unflushed_since: None,
         cursors: Cursors::default(),
@@ -151,7 +156,7 @@ fn empty_inner(dir: PathBuf, config: Arc<LogConfig>, segments: Vec<Segment>) -> 
     }
 }
 
-/// Writes `partition.metadata`; without it Kafka would set the directory aside.
+/// Writes `partition.metadata`, before there is any record: without it nobody would know whose they are.
 fn write_metadata(files: &dyn Files, dir: &Path, topic_id: TopicId) -> Result<(), LogError> {
     let path = dir.join(partition_metadata::FILE);
     let file = files.open(&path, env::OpenMode::Create).at(&path)?;
@@ -183,14 +188,19 @@ fn begin_anew(files: &dyn Files, inner: &mut Inner, now: Timestamp) -> Result<()
 }
 
 /// Files that hold bytes past the durable end.
-fn unsynced(files: &dyn Files, inner: &mut Inner) -> Result<Vec<Arc<dyn env::File>>, LogError> {
+fn unsynced(files: &dyn Files, inner: &mut Inner) -> Result<Vec<Arc<dyn File>>, LogError> {
     let first = inner.segment_of(inner.durable).unwrap_or(0);
     let Inner { segments, dir, .. } = inner;
-    segments.iter_mut().skip(first).map(|segment| segment.file(files, dir)).collect()
+    let mut unsynced = Vec::new();
+    for segment in segments.iter_mut().skip(first) {
+        unsynced.push(segment.file(files, dir)?);
+        unsynced.extend(segment.index_files());
+    }
+    Ok(unsynced)
 }
 
 /// Producer state and what else Kafka's files do not say: from `klamm.state` if it reaches the recovery
-/// point, else from the newest sound snapshot; and from there by replay of the batches.
+/// point, else from the newest sound snapshot not past it; and from there by replay of the batches.
 fn restore_state(
     files: &dyn Files,
     inner: &mut Inner,
@@ -203,6 +213,8 @@ fn restore_state(
         None if inner.segments.first().is_some_and(|first| first.base < inner.log_start) => inner.log_start,
         None => Offset::NONE,
     };
+    // A deleted segment whose new name was not durable may be back: it stays deleted.
+    inner.log_start = inner.log_start.max(inner.deleted_before.min(inner.end));
     let mut from = inner.segments.first().map_or(Offset::ZERO, |first| first.base);
     match stored {
         Some(state) if state.offset >= inner.recovery_point && state.offset <= inner.end => {
@@ -211,7 +223,9 @@ fn restore_state(
             inner.early = state.early;
         }
         _ => {
-            for offset in snapshots.iter().rev().filter(|offset| **offset <= inner.end) {
+            // A snapshot knows but the last batch of a producer: the further back, the more of its window
+            // the replay finds.
+            for offset in snapshots.iter().rev().filter(|offset| **offset <= inner.recovery_point) {
                 let bytes = env::read_small(files, &inner.dir.join(file_name(*offset, Kind::Snapshot)));
                 if let Some(entries) = bytes.ok().and_then(|bytes| snapshot::parse(&bytes).ok()) {
                     inner.producers = snapshot::restore(&entries, now);

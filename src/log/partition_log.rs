@@ -114,6 +114,8 @@ pub(super) struct Inner {
     pub log_start: Offset,
     /// Below this nothing may be read, not even in a segment that is still there; -1 none.
     pub deleted_before: Offset,
+    /// Whether `deleted_before` has moved since it was saved.
+    pub deletion_dirty: bool,
     pub end: Offset,
     pub durable: Offset,
     /// Durable, with index entries and state file to go with it: recovery begins here.
@@ -128,6 +130,8 @@ pub(super) struct Inner {
     pub unsynced: Vec<Arc<dyn File>>,
     /// Whether names of files were made that are not durable yet.
     pub names_dirty: bool,
+    /// Whether the directory's own name is durable.
+    pub is_born: bool,
     pub unflushed_records: i64,
     pub unflushed_since: Option<Timestamp>,
     pub cursors: Cursors,

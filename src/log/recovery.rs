@@ -60,7 +60,13 @@ impl Recovery<'_> {
         let holds_point = segments.partition_point(|segment| segment.base <= point).saturating_sub(1);
         let mut first = if self.clean { active } else { holds_point.min(active) };
         let mut end = segments.get(first).map_or(Offset::ZERO, |segment| segment.base);
+        let begin = first;
         while let Some(segment) = segments.get_mut(first) {
+            // The end of the segment before it was lost, which only compaction may explain otherwise.
+            if segment.base > end && first > begin && !self.config.compact && !self.clean {
+                self.drop_from(segments, first, "the segment before it lacks its end")?;
+                break;
+            }
             if segment.base < end {
                 let reason = format!("it begins below offset {end}, which lies in the segment before it");
                 return Err(LogError::corrupt(&segment.path(self.dir, Kind::Log), reason));
@@ -194,17 +200,23 @@ impl Recovery<'_> {
         if expected < self.recovery_point {
             return Err(self.damage(path, at, error.to_string()));
         }
-        let mut cut = segment.len.saturating_sub(at);
+        self.report.cut_bytes = segment.len.saturating_sub(at);
         segment.cut(self.files, self.dir, at)?;
-        for dropped in segments.drain(first.saturating_add(1)..) {
-            cut = cut.saturating_add(dropped.len);
+        tracing::warn!(file = %path.display(), at, %error, "cut what follows the last whole batch");
+        self.report.cut_reason = Some(error.to_string());
+        self.drop_from(segments, first.saturating_add(1), "it lies behind what was cut")
+    }
+
+    /// Drops the segments from index `first` on; their files are renamed, not removed.
+    fn drop_from(&mut self, segments: &mut Vec<Segment>, first: usize, why: &str) -> Result<(), LogError> {
+        for dropped in segments.drain(first.min(segments.len())..) {
+            let file = dropped.path(self.dir, Kind::Log);
+            tracing::warn!(file = %file.display(), why, "dropped a segment");
+            self.report.cut_bytes = self.report.cut_bytes.saturating_add(dropped.len);
             self.report.dropped_segments = self.report.dropped_segments.saturating_add(1);
+            self.report.cut_reason.get_or_insert_with(|| why.to_owned());
             dropped.rename_deleted(self.files, self.dir)?;
         }
-        tracing::warn!(file = %path.display(), at, bytes = cut, %error,
-            "cut what follows the last whole batch");
-        self.report.cut_bytes = cut;
-        self.report.cut_reason = Some(error.to_string());
         Ok(())
     }
 

@@ -75,7 +75,7 @@ impl Log {
             None => true,
             Some(head) => {
                 let by_size = inner.config.retention_bytes >= 0;
-                let bytes = if by_size { inner.size().saturating_sub(head.pos) } else { 0 };
+                let bytes = if by_size { inner.bytes_from(head.pos) } else { 0 };
                 Rule::new(&inner.config, bytes, self.env.clock.now()).take(head.bytes, head.written)
             }
         };
@@ -91,19 +91,25 @@ impl Log {
             return Ok(());
         }
         let mut start = self.start_position(inner)?;
-        let mut rule = Rule::new(&inner.config, inner.size().saturating_sub(start), now);
+        let mut rule = Rule::new(&inner.config, inner.bytes_from(start), now);
         let limit = if inner.config.visible_means_durable() { inner.durable } else { inner.end };
         // Whole segments first: what they hold need not be read.
-        while let Some(next) = inner.segments.get(1).map(|segment| segment.base) {
+        loop {
+            let at = inner.start_segment();
             let Inner { segments, dir, .. } = &mut *inner;
-            let Some(first) = segments.first_mut() else { break };
+            let Some(next) = segments.get(at.saturating_add(1)).map(|segment| segment.base) else { break };
+            let Some(first) = segments.get_mut(at) else { break };
             let newest = first.newest(self.env.files.as_ref(), dir)?.0;
             let bytes = first.len.saturating_sub(start);
             if next > limit || newest.get() < 0 || !rule.take(bytes, newest) {
-                break;
+                // Its newest batch stays, or seems to: the batches tell.
+                self.sweep_batches(inner, start, &mut rule, limit, now)?;
+                if inner.log_start < next {
+                    return self.drop_segments(inner, now);
+                }
+            } else {
+                self.move_start(inner, next);
             }
-            self.move_start(inner, next);
-            self.drop_segments(inner, now)?;
             start = 0;
         }
         self.sweep_batches(inner, start, &mut rule, limit, now)?;
@@ -121,8 +127,9 @@ impl Log {
         limit: Offset,
         now: Timestamp,
     ) -> Result<(), LogError> {
+        let at = inner.start_segment();
         let Inner { segments, dir, .. } = &mut *inner;
-        let Some(first) = segments.first_mut() else { return Ok(()) };
+        let Some(first) = segments.get_mut(at) else { return Ok(()) };
         let path = first.path(dir, Kind::Log);
         let mut scan = Scan::new(first.file(self.env.files.as_ref(), dir)?, start, first.len, SHORT);
         inner.head = None;
@@ -154,14 +161,14 @@ impl Log {
         }
     }
 
-    /// Position of the first batch in the first segment that holds an offset at or above the log start.
+    /// Position of the first batch in the segment of the log start that holds an offset at or above the log start.
     fn start_position(&self, inner: &mut Inner) -> Result<u64, LogError> {
         if let Some(head) = inner.head {
             return Ok(head.pos);
         }
-        let log_start = inner.log_start;
+        let (log_start, at) = (inner.log_start, inner.start_segment());
         let Inner { segments, dir, .. } = inner;
-        let Some(first) = segments.first_mut() else { return Ok(0) };
+        let Some(first) = segments.get_mut(at) else { return Ok(0) };
         if log_start <= first.base {
             return Ok(0);
         }
@@ -191,9 +198,10 @@ impl Log {
     }
 
     /// Takes segments that lie wholly below the log start out of the log. Their files are renamed now
-    /// and removed later.
+    /// and removed later. Those past the recovery point stay until it has moved: what their batches say of
+    /// producers is nowhere else.
     pub(super) fn drop_segments(&self, inner: &mut Inner, now: Timestamp) -> Result<(), LogError> {
-        while inner.segments.get(1).is_some_and(|second| second.base <= inner.log_start) {
+        while inner.is_first_useless() && !inner.holds_back_segments() {
             let Some(first) = inner.segments.first() else { break };
             let renamed = first.rename_deleted(self.env.files.as_ref(), &inner.dir)?;
             tracing::debug!(partition = %self.topic_partition(), base = %first.base, "segment deleted");
@@ -234,10 +242,37 @@ impl Log {
         if offset > inner.log_start {
             self.move_start(&mut inner, offset);
             inner.deleted_before = offset;
-            let now = self.env.clock.now();
-            self.drop_segments(&mut inner, now).map_err(|error| self.judge(error))?;
+            inner.deletion_dirty = true;
         }
-        Ok(inner.log_start)
+        let start = inner.log_start;
+        drop(inner);
+        self.checkpoint()?;
+        let now = self.env.clock.now();
+        self.drop_segments(&mut self.lock(), now).map_err(|error| self.judge(error))?;
+        Ok(start)
+    }
+}
+
+impl Inner {
+    /// Index of the segment that holds the log start.
+    fn start_segment(&self) -> usize {
+        self.segment_of(self.log_start).unwrap_or(0)
+    }
+
+    /// Bytes from position `start` of the segment of the log start to the log end.
+    fn bytes_from(&self, start: u64) -> u64 {
+        let lens = self.segments.iter().skip(self.start_segment()).map(|segment| segment.len);
+        lens.fold(0, u64::saturating_add).saturating_sub(start)
+    }
+
+    fn is_first_useless(&self) -> bool {
+        self.segments.get(1).is_some_and(|second| second.base <= self.log_start)
+    }
+
+    /// Whether a segment could go but for the recovery point.
+    pub fn holds_back_segments(&self) -> bool {
+        let past = |second: &super::segment::Segment| second.base > self.recovery_point;
+        self.is_first_useless() && self.segments.get(1).is_some_and(past)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Making a log durable: flush, checkpoint, clean close, and its timer.
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
 use super::error::{At, LogError};
@@ -21,7 +21,8 @@ pub struct Ticked {
 /// What one flush makes durable.
 struct Round {
     files: Vec<Arc<dyn File>>,
-    names: Option<std::path::PathBuf>,
+    /// Directories with new names in them.
+    dirs: Vec<PathBuf>,
     end: Offset,
 }
 
@@ -66,23 +67,30 @@ impl Log {
         let mut files = std::mem::take(&mut inner.unsynced);
         let (active, dir, _) = inner.active_and_dir();
         files.push(active.file(self.env.files.as_ref(), dir)?);
-        let names = std::mem::take(&mut inner.names_dirty).then(|| inner.dir.clone());
+        let mut dirs = Vec::new();
+        if std::mem::take(&mut inner.names_dirty) {
+            dirs.push(inner.dir.clone());
+        }
+        if !std::mem::replace(&mut inner.is_born, true) {
+            dirs.extend(inner.dir.parent().map(Path::to_owned));
+        }
         inner.unflushed_records = 0;
         inner.unflushed_since = None;
-        Ok(Round { files, names, end: inner.end })
+        Ok(Round { files, dirs, end: inner.end })
     }
 
     fn sync(&self, round: &Round) -> io::Result<()> {
         for file in &round.files {
             file.sync_data()?;
         }
-        let Some(dir) = &round.names else { return Ok(()) };
-        let files = self.env.files.as_ref();
-        match files.sync_dir(dir) {
-            // Renamed by a deletion meanwhile: nobody will ask for these bytes again.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && self.dir() != *dir => Ok(()),
-            other => other,
+        for dir in &round.dirs {
+            match self.env.files.sync_dir(dir) {
+                // Renamed by a deletion meanwhile: nobody will ask for these bytes again.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && self.dir() != *dir => {}
+                other => other?,
+            }
         }
+        Ok(())
     }
 
     /// Moves the recovery point to the log end: flushes, and saves what recovery would otherwise have to
@@ -95,11 +103,13 @@ impl Log {
         let (dir, state, epochs) = {
             let mut inner = self.lock();
             self.check_online(&inner)?;
-            if inner.recovery_point == inner.end && !inner.epochs_dirty && !inner.names_dirty {
+            if inner.recovery_point == inner.end && !inner.epochs_dirty && !inner.deletion_dirty {
                 return Ok(inner.end);
             }
             let (active, dir, _) = inner.active_and_dir();
             active.write_indexes(files, dir, true).map_err(|error| self.judge(error))?;
+            let indexes: Vec<_> = active.index_files().collect();
+            inner.unsynced.extend(indexes);
             let epochs = std::mem::take(&mut inner.epochs_dirty).then(|| inner.epochs.encode());
             (inner.dir.clone(), inner.state(), epochs)
         };
@@ -109,19 +119,10 @@ impl Log {
             self.lock().epochs_dirty |= epochs.is_some();
             return Err(self.judge(error));
         }
-        self.lock().recovery_point = state.offset;
+        let mut inner = self.lock();
+        inner.recovery_point = state.offset;
+        inner.deletion_dirty &= inner.deleted_before != state.deleted_before;
         Ok(state.offset)
-    }
-
-    /// Makes the point below which records were deleted durable.
-    pub(super) fn save_deletion(&self) -> Result<(), LogError> {
-        let (dir, state) = {
-            let inner = self.lock();
-            (inner.dir.clone(), inner.state())
-        };
-        // The state must not count batches that a crash could take back.
-        self.flush()?;
-        save(self.env.files.as_ref(), &dir, &state, None).map_err(|error| self.judge(error))
     }
 
     /// Saves everything for a start that need not recover. The log takes nothing more.
@@ -135,6 +136,7 @@ impl Log {
                 return Ok(inner.end);
             }
         }
+        self.flush()?;
         let end = self.checkpoint()?;
         let mut inner = self.lock();
         if inner.end > end {
@@ -156,7 +158,11 @@ impl Log {
     /// The system's; the rest of the work is done at the next call.
     pub fn tick(&self, now: Timestamp) -> Result<Ticked, LogError> {
         self.apply_retention()?;
+        if self.lock().holds_back_segments() {
+            self.checkpoint()?;
+        }
         let mut inner = self.lock();
+        self.drop_segments(&mut inner, now).map_err(|error| self.judge(error))?;
         self.remove_due(&mut inner, now);
         let expiration_ms = inner.config.producer_id_expiration_ms;
         inner.producers.expire(now, expiration_ms);

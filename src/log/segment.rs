@@ -254,6 +254,15 @@ impl Segment {
         self.write_indexes(files, dir, true)
     }
 
+    /// The files of its indexes that are open. They are synced before the recovery point passes the
+    /// segment: from then on they are relied on.
+    pub fn index_files(&self) -> impl Iterator<Item = Arc<dyn File>> {
+        let indexes = self.indexes.as_ref();
+        let files =
+            indexes.map(|indexes| [indexes.offsets.file(), indexes.times.file(), indexes.txns.file()]);
+        files.into_iter().flatten().flatten()
+    }
+
     /// Largest timestamp in the segment and the last offset of the batch that has it; -1 if empty.
     pub fn newest(&mut self, files: &dyn Files, dir: &Path) -> Result<(Timestamp, Offset), LogError> {
         if let Some(newest) = self.newest {
