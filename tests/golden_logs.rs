@@ -1,53 +1,20 @@
 //! Logs that Kafka wrote, opened by Klamm: they hold what Kafka itself served from them.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
+mod kafka_disk;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use kafka_disk::{expected, unpack};
 use klamm::env::{FakeClock, Files, OpenMode, RealFiles, SeededRng, read_small};
 use klamm::log::{FoundPartition, Log, LogConfig, LogDirectory, LogEnv, LogError, ReadRequest};
 use klamm::record::{Batches, Record, TimestampType};
 use klamm::types::{Offset, TopicPartition};
 use serde_json::{Value, json};
 
-const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/kafka-disk");
 /// Some time after the archives were made.
 const NOW: i64 = 1_795_500_000_000;
-
-/// Unpacks an archive; what is zero stays a hole.
-fn unpack(name: &str, to: &Path) {
-    let archive = read_small(&RealFiles, &Path::new(GOLDEN).join(format!("{name}.tar.gz"))).unwrap();
-    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(archive.as_slice()));
-    let mut chunk = vec![0; 1 << 20];
-    for entry in archive.entries().unwrap() {
-        let mut entry = entry.unwrap();
-        let path = to.join(entry.path().unwrap());
-        if entry.header().entry_type().is_dir() {
-            RealFiles.create_dir_all(&path).unwrap();
-            continue;
-        }
-        RealFiles.create_dir_all(path.parent().unwrap()).unwrap();
-        let file = RealFiles.open(&path, OpenMode::Create).unwrap();
-        let mut len = 0;
-        loop {
-            let read = entry.read(&mut chunk).unwrap();
-            if read == 0 {
-                break;
-            }
-            if chunk[..read].iter().any(|byte| *byte != 0) {
-                file.write_all_at(&chunk[..read], len).unwrap();
-            }
-            len += read as u64;
-        }
-        file.set_len(len).unwrap();
-    }
-}
-
-fn expected(name: &str) -> Value {
-    let path = Path::new(GOLDEN).join(format!("{name}.expected.json"));
-    serde_json::from_slice(&read_small(&RealFiles, &path).unwrap()).unwrap()
-}
 
 /// Keeps everything for ever, as the broker that made the archives did.
 fn config(found: &FoundPartition) -> Arc<LogConfig> {
