@@ -1,0 +1,57 @@
+"""What the Python programs share: the records, the check of what came back, the report of each case.
+
+A program is called with the broker's address and a topic prefix. For each compression it makes a topic of three
+partitions, sends records to each, and reads them back by assignment, without a group.
+"""
+
+import sys
+import traceback
+
+PARTITIONS = 3
+RECORDS = 300
+CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
+
+
+def key(i):
+    return None if i % 7 == 0 else b"key-%d" % i
+
+
+def value(i):
+    # Some clients refuse to send a record with neither key nor value.
+    return None if i % 11 == 0 and i % 7 else b"value-%d-" % i + b"x" * (i % 200)
+
+
+def headers(i):
+    return [("n", b"%d" % i), ("n", b"twice"), ("empty", b"")]
+
+
+def time(i):
+    return 1_000_000 + i
+
+
+def check(records):
+    """records: (partition, offset, timestamp, key, value, headers), as the client gave them."""
+    next_offset = dict.fromkeys(range(PARTITIONS), 0)
+    for partition, offset, timestamp, k, v, hs in records:
+        assert offset == next_offset[partition], f"partition {partition}: offset {offset}, not {next_offset[partition]}"
+        next_offset[partition] += 1
+        i = offset * PARTITIONS + partition
+        assert (k, v) == (key(i), value(i)), f"record {i} came back as {k!r}: {v!r}"
+        assert timestamp == time(i), f"record {i} has time {timestamp}"
+        assert [(name, bytes(text)) for name, text in hs] == headers(i), f"record {i} has headers {hs!r}"
+    assert len(records) == RECORDS, f"{len(records)} records came back, not {RECORDS}"
+
+
+def run(cases):
+    """cases: name -> function of (bootstrap, topic)."""
+    bootstrap, prefix = sys.argv[1], sys.argv[2]
+    bad = False
+    for name, case in cases.items():
+        try:
+            case(bootstrap, f"{prefix}-{name}")
+            print(f"ok {name}", flush=True)
+        except Exception:
+            bad = True
+            traceback.print_exc()
+            print(f"fail {name}", flush=True)
+    sys.exit(bad)

@@ -1,0 +1,121 @@
+//! Stock clients in other languages: each program under `programs/` prints `ok NAME` for a case.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use compat_tests::broker::Target;
+use compat_tests::java::Jvm;
+use compat_tests::programs::{Ran, cache, have, prepared, run, sources};
+use compat_tests::unique;
+
+const LIMIT: Duration = Duration::from_secs(120);
+const FETCH: Duration = Duration::from_secs(600);
+
+/// All cases passed, and none was left out.
+fn expect(ran: Ran, cases: &[&str]) {
+    let (out, err) = (&ran.out, &ran.err);
+    for case in cases {
+        assert!(
+            out.lines().any(|l| l == format!("ok {case}")),
+            "{case} did not pass\n--- out\n{out}\n--- err\n{err}"
+        );
+    }
+    let _ = ran.good();
+}
+
+/// The address and a topic prefix, as every program takes them.
+fn called(mut command: Command, target: &Target, prefix: &str) -> Ran {
+    run(command.arg(target.address()).arg(unique(prefix)), "", LIMIT)
+}
+
+const CODECS: &[&str] = &["none", "gzip", "snappy", "lz4", "zstd"];
+
+fn python(program: &str, more: &[&str]) {
+    if !have(&["python3"]) {
+        return;
+    }
+    let folder = sources().join("python");
+    let requirements = folder.join("requirements.txt");
+    let environment = prepared("python", std::slice::from_ref(&requirements), |at| {
+        let _ = run(Command::new("python3").args(["-m", "venv"]).arg(at), "", FETCH).good();
+        let mut pip = Command::new(at.join("bin/pip"));
+        pip.args(["install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:", "-r"]);
+        let _ = run(pip.arg(&requirements), "", FETCH).good();
+    });
+    let mut command = Command::new(environment.join("bin/python"));
+    command.arg("-B").arg(folder.join(program));
+    let cases: Vec<&str> = CODECS.iter().chain(more).copied().collect();
+    expect(called(command, &Target::start(), "python"), &cases);
+}
+
+#[test]
+fn kafka_python() {
+    python("with_kafka_python.py", &["long-poll"]);
+}
+
+#[test]
+fn confluent_kafka() {
+    python("with_confluent_kafka.py", &["from-the-end", "admin"]);
+}
+
+#[test]
+fn aiokafka() {
+    python("with_aiokafka.py", &[]);
+}
+
+fn files(folder: &Path, names: &[&str]) -> Vec<PathBuf> {
+    names.iter().map(|n| folder.join(n)).collect()
+}
+
+fn go(client: &str, more: &[&str]) {
+    if !have(&["go"]) {
+        return;
+    }
+    let folder = sources().join(client);
+    let built = prepared(client, &files(&folder, &["main.go", "go.mod", "go.sum"]), |at| {
+        let mut go = Command::new("go");
+        go.args(["build", "-mod=readonly", "-o"]).arg(at.join("program")).arg(".").current_dir(&folder);
+        let _ = run(&mut go, "", FETCH).good();
+    });
+    let cases: Vec<&str> = CODECS.iter().chain(more).copied().collect();
+    expect(called(Command::new(built.join("program")), &Target::start(), client), &cases);
+}
+
+#[test]
+fn franz_go() {
+    go("franz-go", &["exact"]);
+}
+
+#[test]
+fn sarama() {
+    go("sarama", &[]);
+}
+
+#[test]
+fn kafkajs() {
+    if !have(&["node", "npm"]) {
+        return;
+    }
+    let folder = sources().join("kafkajs");
+    let package = folder.join("package.json");
+    let installed = prepared("kafkajs", std::slice::from_ref(&package), |at| {
+        std::fs::copy(&package, at.join("package.json")).expect("the cache can be written");
+        let mut npm = Command::new("npm");
+        npm.args(["install", "--silent", "--no-audit", "--no-fund"])
+            .current_dir(at)
+            .env("npm_config_cache", cache().join("npm"));
+        let _ = run(&mut npm, "", FETCH).good();
+    });
+    let mut command = Command::new("node");
+    command.env("NODE_PATH", installed.join("node_modules")).arg(folder.join("main.js"));
+    expect(called(command, &Target::start(), "kafkajs"), &["none", "gzip", "snappy", "lz4", "admin"]);
+}
+
+#[test]
+fn java_client() {
+    let Some(mut jvm) = Jvm::shared() else { return };
+    let target = Target::start();
+    let ran = jvm.call("Client", &[&target.address(), &unique("java")], "");
+    expect(ran, &["create", "produce zstd", "read", "times", "offsets", "configs", "cluster", "delete"]);
+}
