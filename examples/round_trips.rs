@@ -15,12 +15,11 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use klamm::api::{Features, ListenerKind, Services};
-use klamm::env::SystemClock;
+use klamm::broker::{Broker, Environment};
+use klamm::config::{self, Sources};
+use klamm::env::{MemoryFiles, SystemClock, SystemRng};
 use klamm::schema::clients::api_versions_request::ApiVersionsRequest;
 use klamm::schema::{Api, api_key};
-use klamm::server::{ListenerConfig, Server, ServerConfig};
-use klamm::types::NodeId;
 use klamm::wire::request;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -44,18 +43,15 @@ fn main() -> Outcome<()> {
 
 fn with_server(work: impl FnOnce(SocketAddr) -> Outcome<()>) -> Outcome<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let listener = ListenerConfig {
-        name: "PLAINTEXT".into(),
-        kind: ListenerKind::Broker,
-        host: "127.0.0.1".into(),
-        port: 0,
+    let overrides = ["listeners=PLAINTEXT://127.0.0.1:0".to_owned()];
+    let loaded = config::load(&Sources { overrides: &overrides, ..Default::default() })?;
+    let environment = Environment {
+        files: Arc::new(MemoryFiles::new(1)),
+        clock: Arc::new(SystemClock::new()),
+        rng: Arc::new(SystemRng),
     };
-    let config = ServerConfig { listeners: vec![listener], ..Default::default() };
-    let clock = Arc::new(SystemClock::new());
-    let services = Services::new(clock.clone(), "cluster".into(), NodeId(1), Features::default());
-    let bound = runtime.block_on(Server::bind(config))?;
-    let server = runtime.block_on(async { bound.serve(Arc::new(services), clock) });
-    let address = server.addresses().first().ok_or("no listener")?.1;
+    let broker = runtime.block_on(Broker::start(loaded, environment))?;
+    let address = broker.addresses().first().ok_or("no listener")?.1;
     work(address)
 }
 

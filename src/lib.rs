@@ -2,6 +2,7 @@
 pub use klamm_schema as schema;
 
 pub mod api;
+pub mod broker;
 pub mod cli;
 pub mod config;
 pub mod coordinator;

@@ -8,7 +8,13 @@ use crate::schema::clients::alter_configs_response::AlterConfigsResponse;
 use crate::schema::{DecodeError, Reader};
 
 /// Decides and answers.
-pub(super) fn handle(services: &Services, ctx: &Context<'_>, mut body: Reader<'_>) -> Result<Handling, DecodeError> {
+pub(super) fn handle(
+    services: &Services,
+    ctx: &Context<'_>,
+    mut body: Reader<'_>,
+) -> Result<Handling, DecodeError> {
     let request = AlterConfigsRequest::decode(&mut body, ctx.version)?.into_static();
-    Ok(decide(services, ctx, AlterConfigsResponse::encode, move |image, site| change::alter_configs(image, &request, site)))
+    Ok(decide(services, ctx, AlterConfigsResponse::encode, move |image, site| {
+        change::alter_configs(image, &request, site)
+    }))
 }

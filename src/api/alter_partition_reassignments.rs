@@ -8,7 +8,13 @@ use crate::schema::clients::alter_partition_reassignments_response::AlterPartiti
 use crate::schema::{DecodeError, Reader};
 
 /// Decides and answers.
-pub(super) fn handle(services: &Services, ctx: &Context<'_>, mut body: Reader<'_>) -> Result<Handling, DecodeError> {
+pub(super) fn handle(
+    services: &Services,
+    ctx: &Context<'_>,
+    mut body: Reader<'_>,
+) -> Result<Handling, DecodeError> {
     let request = AlterPartitionReassignmentsRequest::decode(&mut body, ctx.version)?.into_static();
-    Ok(decide(services, ctx, AlterPartitionReassignmentsResponse::encode, move |image, _| change::alter_partition_reassignments(image, &request)))
+    Ok(decide(services, ctx, AlterPartitionReassignmentsResponse::encode, move |image, _| {
+        change::alter_partition_reassignments(image, &request)
+    }))
 }

@@ -13,7 +13,11 @@ use crate::schema::clients::alter_replica_log_dirs_response::{
 use crate::schema::{DecodeError, ErrorCode, Reader};
 
 /// Answers.
-pub(super) fn handle(services: &Services, ctx: &Context<'_>, mut body: Reader<'_>) -> Result<Handling, DecodeError> {
+pub(super) fn handle(
+    services: &Services,
+    ctx: &Context<'_>,
+    mut body: Reader<'_>,
+) -> Result<Handling, DecodeError> {
     let request = AlterReplicaLogDirsRequest::decode(&mut body, ctx.version)?;
     let mut results = Vec::new();
     for dir in &request.dirs {

@@ -6,6 +6,7 @@
 //! - From version 5 a client may name the cluster and node that it means, both or neither; if this
 //!   is another one, it is told to start over from its bootstrap servers: REBOOTSTRAP_REQUIRED
 //!   (KIP-1242).
+use crate::metadata::features::{ELR_VERSION, FEATURES, KRAFT_VERSION, METADATA_VERSION};
 use crate::schema::clients::api_versions_request::ApiVersionsRequest;
 use crate::schema::clients::api_versions_response::{
     ApiVersion, ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey,
@@ -14,33 +15,8 @@ use crate::schema::{Api, DecodeError, ErrorCode, Reader, api_key};
 
 use super::{Context, Handling, Services, reply, table};
 
-/// A feature that this node can run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SupportedFeature {
-    /// Kafka's name, for instance `metadata.version`.
-    pub name: String,
-    /// Lowest level.
-    pub min: i16,
-    /// Highest level.
-    pub max: i16,
-}
-
-/// What a node supports and what its cluster has finalized (KIP-584).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Features {
-    /// What this node can run.
-    pub supported: Vec<SupportedFeature>,
-    /// Name and level of what is switched on.
-    pub finalized: Vec<(String, i16)>,
-    /// Offset of the metadata that `finalized` was read at; -1 if it is not known.
-    pub epoch: i64,
-}
-
-impl Default for Features {
-    fn default() -> Self {
-        Self { supported: Vec::new(), finalized: Vec::new(), epoch: -1 }
-    }
-}
+/// Features whose rules are built; others are not announced, whatever level a directory has of them.
+const BUILT: [&str; 3] = [METADATA_VERSION, ELR_VERSION, KRAFT_VERSION];
 
 /// Answers a version that is known.
 pub fn handle(services: &Services, ctx: &Context<'_>, mut body: Reader<'_>) -> Result<Handling, DecodeError> {
@@ -92,28 +68,29 @@ fn failure(error: ErrorCode) -> ApiVersionsResponse<'static> {
     ApiVersionsResponse { error_code: error.code(), ..Default::default() }
 }
 
-fn full<'a>(services: &'a Services, ctx: &Context<'_>) -> ApiVersionsResponse<'a> {
-    let features = &services.features;
+fn full(services: &Services, ctx: &Context<'_>) -> ApiVersionsResponse<'static> {
+    let (image, end_offset) = services.metadata.image_and_offset();
     // Before version 4 a client takes a lowest level of 0 for an error (KAFKA-17011).
-    let shown = features.supported.iter().filter(|f| ctx.version >= 4 || f.min > 0);
+    let shown = FEATURES.iter().filter(|f| BUILT.contains(&f.name) && (ctx.version >= 4 || f.min > 0));
+    let finalized = image.features().iter().map(|(name, level)| (name.to_string(), *level));
+    let quorum = [(KRAFT_VERSION.to_owned(), services.metadata.quorum().kraft_version)];
+    let finalized = finalized.chain(quorum).filter(|(name, level)| BUILT.contains(&&**name) && *level > 0);
     ApiVersionsResponse {
         api_keys: table::advertised(ctx.kind).map(entry).collect(),
         supported_features: shown
             .map(|f| SupportedFeatureKey {
-                name: f.name.as_str().into(),
+                name: f.name.into(),
                 min_version: f.min,
                 max_version: f.max,
                 ..Default::default()
             })
             .collect(),
-        finalized_features_epoch: features.epoch,
-        finalized_features: features
-            .finalized
-            .iter()
+        finalized_features_epoch: end_offset.get().saturating_sub(1),
+        finalized_features: finalized
             .map(|(name, level)| FinalizedFeatureKey {
-                name: name.as_str().into(),
-                min_version_level: *level,
-                max_version_level: *level,
+                name: name.into(),
+                min_version_level: level,
+                max_version_level: level,
                 ..Default::default()
             })
             .collect(),
@@ -128,14 +105,7 @@ mod tests {
     use crate::api::tests::{body_of, call, services};
 
     fn ask(version: i16, request: &ApiVersionsRequest<'_>) -> ApiVersionsResponse<'static> {
-        let mut services = services();
-        services.features = Features {
-            supported: [("kraft.version", 0, 1), ("metadata.version", 7, 30)]
-                .map(|(name, min, max)| SupportedFeature { name: name.into(), min, max })
-                .into(),
-            finalized: vec![("metadata.version".into(), 30)],
-            epoch: 5,
-        };
+        let services = services();
         let key = (api_key::API_VERSIONS, version);
         let bytes = body_of(call(&services, ListenerKind::Broker, key, |w| request.encode(w, version)), 4);
         let mut r = Reader::new(&bytes);
@@ -162,12 +132,16 @@ mod tests {
             let names: Vec<_> = response.supported_features.iter().map(|f| &*f.name).collect();
             match version {
                 0..=2 => assert!(names.is_empty()),
-                3 => assert_eq!(names, ["metadata.version"]),
-                _ => assert_eq!(names, ["kraft.version", "metadata.version"]),
+                3 => assert_eq!(names, [METADATA_VERSION]),
+                _ => assert_eq!(names, [METADATA_VERSION, ELR_VERSION, KRAFT_VERSION]),
             }
             if version >= 3 {
-                assert_eq!(response.finalized_features[0].max_version_level, 30);
-                assert_eq!(response.finalized_features_epoch, 5);
+                let levels = response.finalized_features.iter().map(|f| (&*f.name, f.max_version_level));
+                assert_eq!(
+                    levels.collect::<Vec<_>>(),
+                    [(ELR_VERSION, 1), (METADATA_VERSION, 30), (KRAFT_VERSION, 1)]
+                );
+                assert!(response.finalized_features_epoch > 0);
             }
         }
     }

@@ -8,7 +8,13 @@ use crate::schema::clients::create_partitions_response::CreatePartitionsResponse
 use crate::schema::{DecodeError, Reader};
 
 /// Decides and answers.
-pub(super) fn handle(services: &Services, ctx: &Context<'_>, mut body: Reader<'_>) -> Result<Handling, DecodeError> {
+pub(super) fn handle(
+    services: &Services,
+    ctx: &Context<'_>,
+    mut body: Reader<'_>,
+) -> Result<Handling, DecodeError> {
     let request = CreatePartitionsRequest::decode(&mut body, ctx.version)?.into_static();
-    Ok(decide(services, ctx, CreatePartitionsResponse::encode, move |image, _| change::create_partitions(image, &request)))
+    Ok(decide(services, ctx, CreatePartitionsResponse::encode, move |image, _| {
+        change::create_partitions(image, &request)
+    }))
 }

@@ -9,7 +9,11 @@ use crate::schema::clients::create_topics_response::CreateTopicsResponse;
 use crate::schema::{DecodeError, Reader};
 
 /// Decides and answers.
-pub(super) fn handle(services: &Services, ctx: &Context<'_>, mut body: Reader<'_>) -> Result<Handling, DecodeError> {
+pub(super) fn handle(
+    services: &Services,
+    ctx: &Context<'_>,
+    mut body: Reader<'_>,
+) -> Result<Handling, DecodeError> {
     let request = CreateTopicsRequest::decode(&mut body, ctx.version)?.into_static();
     let rng = std::sync::Arc::clone(&services.rng);
     Ok(decide(services, ctx, CreateTopicsResponse::encode, move |image, site| {

@@ -18,13 +18,18 @@ const HIGH_WATERMARK: i64 = -1;
 const NO_LOW_WATERMARK: i64 = -1;
 
 /// Deletes. The work is disk I/O and runs beside the connections.
-pub(super) fn handle(services: &Services, ctx: &Context<'_>, mut body: Reader<'_>) -> Result<Handling, DecodeError> {
+pub(super) fn handle(
+    services: &Services,
+    ctx: &Context<'_>,
+    mut body: Reader<'_>,
+) -> Result<Handling, DecodeError> {
     let request = DeleteRecordsRequest::decode(&mut body, ctx.version)?;
     let mut work = Vec::new();
     for topic in &request.topics {
-        let partitions = topic.partitions.iter().map(|p| {
-            (p.partition_index, p.offset, leader(services, &topic.name, p.partition_index))
-        });
+        let partitions = topic
+            .partitions
+            .iter()
+            .map(|p| (p.partition_index, p.offset, leader(services, &topic.name, p.partition_index)));
         work.push((topic.name.to_string(), partitions.collect::<Vec<_>>()));
     }
     let head = ctx.head();

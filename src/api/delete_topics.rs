@@ -8,7 +8,13 @@ use crate::schema::clients::delete_topics_response::DeleteTopicsResponse;
 use crate::schema::{DecodeError, Reader};
 
 /// Decides and answers.
-pub(super) fn handle(services: &Services, ctx: &Context<'_>, mut body: Reader<'_>) -> Result<Handling, DecodeError> {
+pub(super) fn handle(
+    services: &Services,
+    ctx: &Context<'_>,
+    mut body: Reader<'_>,
+) -> Result<Handling, DecodeError> {
     let request = DeleteTopicsRequest::decode(&mut body, ctx.version)?.into_static();
-    Ok(decide(services, ctx, DeleteTopicsResponse::encode, move |image, site| change::delete_topics(image, &request, site)))
+    Ok(decide(services, ctx, DeleteTopicsResponse::encode, move |image, site| {
+        change::delete_topics(image, &request, site)
+    }))
 }

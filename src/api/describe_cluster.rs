@@ -14,7 +14,11 @@ const BROKERS: i8 = 1;
 const CONTROLLERS: i8 = 2;
 
 /// Describes.
-pub(super) fn handle(services: &Services, ctx: &Context<'_>, mut body: Reader<'_>) -> Result<Handling, DecodeError> {
+pub(super) fn handle(
+    services: &Services,
+    ctx: &Context<'_>,
+    mut body: Reader<'_>,
+) -> Result<Handling, DecodeError> {
     let request = DescribeClusterRequest::decode(&mut body, ctx.version)?;
     let served = if ctx.kind == ListenerKind::Controller { CONTROLLERS } else { BROKERS };
     if request.endpoint_type != served {

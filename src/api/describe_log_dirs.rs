@@ -14,7 +14,11 @@ use crate::schema::{DecodeError, ErrorCode, Reader};
 type Asked = BTreeMap<String, Vec<i32>>;
 
 /// Describes. Sizes come from memory, the space from the file system, beside the connections.
-pub(super) fn handle(services: &Services, ctx: &Context<'_>, mut body: Reader<'_>) -> Result<Handling, DecodeError> {
+pub(super) fn handle(
+    services: &Services,
+    ctx: &Context<'_>,
+    mut body: Reader<'_>,
+) -> Result<Handling, DecodeError> {
     let request = DescribeLogDirsRequest::decode(&mut body, ctx.version)?;
     let asked: Option<Asked> = request
         .topics

@@ -8,7 +8,13 @@ use crate::schema::clients::elect_leaders_response::ElectLeadersResponse;
 use crate::schema::{DecodeError, Reader};
 
 /// Decides and answers.
-pub(super) fn handle(services: &Services, ctx: &Context<'_>, mut body: Reader<'_>) -> Result<Handling, DecodeError> {
+pub(super) fn handle(
+    services: &Services,
+    ctx: &Context<'_>,
+    mut body: Reader<'_>,
+) -> Result<Handling, DecodeError> {
     let request = ElectLeadersRequest::decode(&mut body, ctx.version)?.into_static();
-    Ok(decide(services, ctx, ElectLeadersResponse::encode, move |image, _| change::elect_leaders(image, &request)))
+    Ok(decide(services, ctx, ElectLeadersResponse::encode, move |image, _| {
+        change::elect_leaders(image, &request)
+    }))
 }

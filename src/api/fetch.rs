@@ -15,7 +15,7 @@ use super::lookup::{by_id, by_name, log_code, partition_code};
 use super::{Context, Handling, Services};
 use crate::config::CompressionType;
 use crate::env::{Clock, FileRange, Rng};
-use crate::partition::{Fetched, Isolation, Partition, PartitionError};
+use crate::partition::{Fetched, Isolation, Partition};
 use crate::schema::clients::fetch_request::FetchRequest;
 use crate::schema::clients::fetch_response::{
     AbortedTransaction, EpochEndOffset, FetchResponse, FetchableTopicResponse, PartitionData,
@@ -50,16 +50,22 @@ struct Look {
 }
 
 /// Reads, and parks if there is too little.
-pub(super) fn handle(services: &Services, ctx: &Context<'_>, mut body: Reader<'_>) -> Result<Handling, DecodeError> {
+pub(super) fn handle(
+    services: &Services,
+    ctx: &Context<'_>,
+    mut body: Reader<'_>,
+) -> Result<Handling, DecodeError> {
     let request = FetchRequest::decode(&mut body, ctx.version)?;
     let asks_nothing = request.session_epoch <= 0 && request.topics.is_empty();
-    let plan = match services.fetch_sessions.begin(session_request(&request, ctx.version), services.clock.elapsed()) {
-        Ok(plan) => plan,
-        Err(code) => {
-            let response = FetchResponse { error_code: code.code(), ..Default::default() };
-            return Ok(super::reply(ctx, |w| response.encode(w, ctx.version)));
-        }
-    };
+    let plan =
+        match services.fetch_sessions.begin(session_request(&request, ctx.version), services.clock.elapsed())
+        {
+            Ok(plan) => plan,
+            Err(code) => {
+                let response = FetchResponse { error_code: code.code(), ..Default::default() };
+                return Ok(super::reply(ctx, |w| response.encode(w, ctx.version)));
+            }
+        };
     let leaders = plan.partitions.iter().map(|(key, wanted)| leader(services, ctx, key, wanted)).collect();
     let at_most = usize::try_from(request.max_bytes).unwrap_or(0).min(services.fetch_max_bytes);
     let fetch = Fetch {

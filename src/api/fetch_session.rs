@@ -11,7 +11,7 @@ use crate::schema::ErrorCode;
 use crate::types::{Offset, Uuid};
 
 /// A session that was not used for this long gives way to a new one (Kafka's value).
-const EVICTION_AGE: Duration = Duration::from_mins(2);
+const EVICTION_AGE: Duration = Duration::from_secs(120);
 /// Session epoch that opens a session.
 const INITIAL_EPOCH: i32 = 0;
 /// Session epoch that wants no session.
@@ -110,11 +110,14 @@ struct Cached {
     log_start_offset: i64,
 }
 
+/// Open sessions by id, each with the time of its last use.
+type Cache = HashMap<i32, (Duration, Arc<Mutex<Session>>)>;
+
 /// All fetch sessions of the broker.
 #[derive(Debug)]
 pub struct FetchSessions {
     slots: usize,
-    cache: Mutex<HashMap<i32, (Duration, Arc<Mutex<Session>>)>>,
+    cache: Mutex<Cache>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -222,7 +225,7 @@ impl FetchSessions {
     }
 
     /// Whether there is a place for one more session; one that nobody uses gives way.
-    fn make_room(&self, cache: &mut HashMap<i32, (Duration, Arc<Mutex<Session>>)>, now: Duration) -> bool {
+    fn make_room(&self, cache: &mut Cache, now: Duration) -> bool {
         if cache.len() < self.slots {
             return true;
         }
@@ -293,7 +296,12 @@ mod tests {
     }
 
     fn wanted(offset: i64) -> Wanted {
-        Wanted { fetch_offset: Offset(offset), max_bytes: 1, current_leader_epoch: -1, last_fetched_epoch: -1 }
+        Wanted {
+            fetch_offset: Offset(offset),
+            max_bytes: 1,
+            current_leader_epoch: -1,
+            last_fetched_epoch: -1,
+        }
     }
 
     fn request(id: i32, epoch: i32, partitions: &[i32], forgotten: &[i32]) -> SessionRequest {

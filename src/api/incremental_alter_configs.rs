@@ -8,7 +8,13 @@ use crate::schema::clients::incremental_alter_configs_response::IncrementalAlter
 use crate::schema::{DecodeError, Reader};
 
 /// Decides and answers.
-pub(super) fn handle(services: &Services, ctx: &Context<'_>, mut body: Reader<'_>) -> Result<Handling, DecodeError> {
+pub(super) fn handle(
+    services: &Services,
+    ctx: &Context<'_>,
+    mut body: Reader<'_>,
+) -> Result<Handling, DecodeError> {
     let request = IncrementalAlterConfigsRequest::decode(&mut body, ctx.version)?.into_static();
-    Ok(decide(services, ctx, IncrementalAlterConfigsResponse::encode, move |image, site| change::incremental_alter_configs(image, &request, site)))
+    Ok(decide(services, ctx, IncrementalAlterConfigsResponse::encode, move |image, site| {
+        change::incremental_alter_configs(image, &request, site)
+    }))
 }

@@ -9,7 +9,11 @@ use crate::schema::{DecodeError, ErrorCode, Reader};
 use crate::types::ProducerId;
 
 /// Hands out an id.
-pub(super) fn handle(services: &Services, ctx: &Context<'_>, mut body: Reader<'_>) -> Result<Handling, DecodeError> {
+pub(super) fn handle(
+    services: &Services,
+    ctx: &Context<'_>,
+    mut body: Reader<'_>,
+) -> Result<Handling, DecodeError> {
     let request = InitProducerIdRequest::decode(&mut body, ctx.version)?;
     if let Some(id) = &request.transactional_id {
         let code =
@@ -35,5 +39,10 @@ fn granted(id: ProducerId) -> InitProducerIdResponse {
 }
 
 fn refused(code: ErrorCode) -> InitProducerIdResponse {
-    InitProducerIdResponse { error_code: code.code(), producer_id: -1, producer_epoch: -1, ..Default::default() }
+    InitProducerIdResponse {
+        error_code: code.code(),
+        producer_id: -1,
+        producer_epoch: -1,
+        ..Default::default()
+    }
 }

@@ -27,7 +27,11 @@ const FIRST_VERSIONS: &[(i64, i16)] =
 type Answer = ListOffsetsPartitionResponse;
 
 /// Looks the offsets up.
-pub(super) fn handle(services: &Services, ctx: &Context<'_>, mut body: Reader<'_>) -> Result<Handling, DecodeError> {
+pub(super) fn handle(
+    services: &Services,
+    ctx: &Context<'_>,
+    mut body: Reader<'_>,
+) -> Result<Handling, DecodeError> {
     let request = ListOffsetsRequest::decode(&mut body, ctx.version)?;
     let isolation = Isolation::from_wire(request.isolation_level);
     let (mut seen, mut twice) = (HashSet::new(), HashSet::new());
@@ -76,7 +80,8 @@ fn look_up(
     topic: &str,
     wanted: &ListOffsetsPartition,
 ) -> Result<Answer, ErrorCode> {
-    let too_new = FIRST_VERSIONS.iter().any(|&(special, first)| wanted.timestamp == special && version < first);
+    let too_new =
+        FIRST_VERSIONS.iter().any(|&(special, first)| wanted.timestamp == special && version < first);
     if too_new || wanted.timestamp < EARLIEST_PENDING_UPLOAD {
         return Err(ErrorCode::UNSUPPORTED_VERSION);
     }
@@ -88,7 +93,11 @@ fn look_up(
     find(&leader, isolation, wanted)
 }
 
-fn find(leader: &Partition, isolation: Isolation, wanted: &ListOffsetsPartition) -> Result<Answer, ErrorCode> {
+fn find(
+    leader: &Partition,
+    isolation: Isolation,
+    wanted: &ListOffsetsPartition,
+) -> Result<Answer, ErrorCode> {
     let index = wanted.partition_index;
     let none = answer(index, Timestamp::NONE, Offset::NONE, LeaderEpoch::NONE);
     let marks = leader.marks();

@@ -7,7 +7,11 @@ use crate::schema::clients::list_partition_reassignments_request::ListPartitionR
 use crate::schema::{DecodeError, Reader};
 
 /// Lists.
-pub(super) fn handle(services: &Services, ctx: &Context<'_>, mut body: Reader<'_>) -> Result<Handling, DecodeError> {
+pub(super) fn handle(
+    services: &Services,
+    ctx: &Context<'_>,
+    mut body: Reader<'_>,
+) -> Result<Handling, DecodeError> {
     let request = ListPartitionReassignmentsRequest::decode(&mut body, ctx.version)?;
     let response = change::list_partition_reassignments(&services.metadata.image(), &request);
     Ok(super::reply(ctx, |w| response.encode(w, ctx.version)))

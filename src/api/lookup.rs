@@ -9,7 +9,8 @@ use crate::schema::ErrorCode;
 use crate::types::Uuid;
 
 /// Topics that only the broker writes to.
-pub(super) const INTERNAL_TOPICS: &[&str] = &["__consumer_offsets", "__transaction_state", "__share_group_state"];
+pub(super) const INTERNAL_TOPICS: &[&str] =
+    &["__consumer_offsets", "__transaction_state", "__share_group_state"];
 
 /// Whether a topic is one of Kafka's internal ones.
 pub(super) fn is_internal(topic: &str) -> bool {
@@ -51,7 +52,8 @@ pub(super) fn log_code(error: &LogError) -> ErrorCode {
         LogError::BatchTooLarge { .. } => ErrorCode::RECORD_LIST_TOO_LARGE,
         LogError::InvalidBatch(_) => ErrorCode::CORRUPT_MESSAGE,
         LogError::OffsetOutOfRange { .. } => ErrorCode::OFFSET_OUT_OF_RANGE,
-        LogError::NoSpace { .. }
+        LogError::Locked(_)
+        | LogError::NoSpace { .. }
         | LogError::Offline { .. }
         | LogError::Damaged { .. }
         | LogError::UnsupportedFormat { .. }

@@ -36,7 +36,11 @@ struct Asked {
 }
 
 /// Answers from the image, after creating what is to be created.
-pub(super) fn handle(services: &Services, ctx: &Context<'_>, mut body: Reader<'_>) -> Result<Handling, DecodeError> {
+pub(super) fn handle(
+    services: &Services,
+    ctx: &Context<'_>,
+    mut body: Reader<'_>,
+) -> Result<Handling, DecodeError> {
     let request = MetadataRequest::decode(&mut body, ctx.version)?.into_static();
     let config = services.config();
     let (host, port) = advertised(services, ctx);
@@ -147,9 +151,12 @@ impl Asked {
             leader_epoch: p.leader_epoch.get(),
             replica_nodes: ids(&p.replicas),
             isr_nodes: ids(&p.isr),
-            offline_replicas: ids(
-                &p.replicas.iter().copied().filter(|n| *n != self.node).collect::<Vec<_>>(),
-            ),
+            offline_replicas: ids(&p
+                .replicas
+                .iter()
+                .copied()
+                .filter(|n| *n != self.node)
+                .collect::<Vec<_>>()),
             ..Default::default()
         });
         MetadataResponseTopic {

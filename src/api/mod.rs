@@ -10,20 +10,54 @@
 //! `partition`.
 #![warn(clippy::indexing_slicing)]
 
+mod addresses;
+mod alter_configs;
+mod alter_partition_reassignments;
+mod alter_replica_log_dirs;
 mod api_versions;
+mod create_partitions;
+mod create_topics;
+mod decide;
+mod delete_records;
+mod delete_topics;
+mod describe_acls;
+mod describe_client_quotas;
+mod describe_cluster;
+mod describe_configs;
+mod describe_log_dirs;
+mod describe_quorum;
+mod describe_topic_partitions;
+mod describe_user_scram_credentials;
+mod elect_leaders;
+mod fetch;
+pub mod fetch_session;
+mod find_coordinator;
+mod incremental_alter_configs;
+mod init_producer_id;
+mod list_config_resources;
+mod list_offsets;
+mod list_partition_reassignments;
+mod lookup;
+mod metadata;
+mod offset_fetch;
+mod offset_for_leader_epoch;
+mod operations;
+mod produce;
+mod producer_ids;
+mod services;
 pub mod table;
+mod update_features;
 
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::env::Clock;
 use crate::schema::{Api, DecodeError, ErrorCode, Reader, Writer};
-use crate::types::{NodeId, Timestamp};
+use crate::types::Timestamp;
 use crate::wire::{Reply, ReplyHead, RequestHead};
 
-pub use api_versions::{Features, SupportedFeature};
+pub use services::{InForce, Parts, Services};
 
 /// Whom a listener serves; it decides which APIs exist on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +115,18 @@ impl Handling {
     /// Parks `reply`.
     pub fn parked(reply: impl Future<Output = Reply> + Send + 'static) -> Self {
         Self::Parked(Box::pin(reply))
+    }
+
+    /// Runs `reply` on a thread that may block, beside the connections.
+    pub fn blocking(reply: impl FnOnce() -> Reply + Send + 'static) -> Self {
+        Self::parked(async move {
+            match tokio::task::spawn_blocking(reply).await {
+                Ok(reply) => reply,
+                // A fault of the handler ends its connection, as if it had happened there.
+                Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+                Err(_) => std::future::pending().await,
+            }
+        })
     }
 }
 
@@ -140,27 +186,6 @@ pub enum Refusal {
     },
 }
 
-/// What handlers work with. One is made by the broker at start and shared by all connections.
-#[non_exhaustive]
-pub struct Services {
-    /// The clock.
-    pub clock: Arc<dyn Clock>,
-    /// The cluster's id.
-    pub cluster_id: Arc<str>,
-    /// This node's id.
-    pub node_id: NodeId,
-    /// What this node supports and what the cluster has finalized.
-    pub features: Features,
-}
-
-impl Services {
-    /// Services of a node.
-    #[must_use]
-    pub fn new(clock: Arc<dyn Clock>, cluster_id: Arc<str>, node_id: NodeId, features: Features) -> Self {
-        Self { clock, cluster_id, node_id, features }
-    }
-}
-
 /// Where a connection takes its requests.
 pub trait Dispatch: Send + Sync {
     /// The ordered phase of one request. `body` stands behind the header.
@@ -207,12 +232,62 @@ pub struct Arrival {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::env::FakeClock;
+    use std::path::PathBuf;
+
+    use crate::env::{Clock, FakeClock, Files, MemoryFiles, Rng, SeededRng};
+    use crate::log::LogEnv;
+    use crate::metadata::Image;
+    use crate::metadata::features::DEFAULT_METADATA_VERSION;
+    use crate::metadata::format::{Format, Voters};
+    use crate::metadata::store::{Applier, Journal, Store, StoreError, StoreOptions};
+    use crate::types::{NodeId, Offset, Uuid};
     use crate::wire::{frame, request};
 
-    /// Services of a node `1` of the cluster `test-cluster`.
+    /// Services of a node `1` of the cluster `test-cluster`, which has no topics, in memory.
     pub(crate) fn services() -> Services {
-        Services::new(Arc::new(FakeClock::new(0)), "test-cluster".into(), NodeId(1), Features::default())
+        struct Nothing;
+        impl Applier for Nothing {
+            fn apply(&mut self, _: &Arc<Image>, _: &Arc<Image>) {}
+        }
+        let files: Arc<dyn Files> = Arc::new(MemoryFiles::new(1));
+        let clock: Arc<dyn Clock> = Arc::new(FakeClock::new(0));
+        let rng: Arc<dyn Rng> = Arc::new(SeededRng::new(1));
+        let (dir, node_id, directory_id) = (PathBuf::from("/data"), NodeId(1), Uuid([9; 16]));
+        let format = Format {
+            cluster_id: "test-cluster".into(),
+            node_id,
+            metadata_version: DEFAULT_METADATA_VERSION,
+            features: Vec::new(),
+            voters: Voters::Standalone("CONTROLLER".into(), "localhost".into(), 9093),
+            now: Timestamp(0),
+        };
+        format.write(files.as_ref(), &dir, directory_id, true).unwrap();
+        let options = StoreOptions {
+            node: node_id,
+            dir: dir.clone(),
+            min_insync_replicas: 1,
+            snapshot_bytes: u64::MAX,
+            snapshot_interval_ms: 0,
+            segment_bytes: 1 << 30,
+            segment_ms: i64::MAX,
+        };
+        let env = LogEnv::new(files, Arc::clone(&clock), Arc::clone(&rng), dir);
+        let journal = Journal::open(env, options).unwrap();
+        let failed = Box::new(|error: &StoreError| panic!("{error}"));
+        let metadata = Store::start(journal, Arc::clone(&clock), Box::new(Nothing), failed).unwrap();
+        Services::new(Parts {
+            clock,
+            rng,
+            cluster_id: "test-cluster".into(),
+            node_id,
+            directory_id,
+            broker_epoch: Offset(1),
+            settings: Arc::default(),
+            in_force: Arc::new(InForce::new(Arc::default())),
+            metadata: Arc::new(metadata),
+            partitions: Arc::default(),
+            log_dirs: Arc::default(),
+        })
     }
 
     /// Sends one request through the table: its handling.

@@ -14,7 +14,11 @@ use crate::schema::{DecodeError, ErrorCode, Reader};
 use crate::types::LeaderEpoch;
 
 /// Looks the ends up.
-pub(super) fn handle(services: &Services, ctx: &Context<'_>, mut body: Reader<'_>) -> Result<Handling, DecodeError> {
+pub(super) fn handle(
+    services: &Services,
+    ctx: &Context<'_>,
+    mut body: Reader<'_>,
+) -> Result<Handling, DecodeError> {
     let request = OffsetForLeaderEpochRequest::decode(&mut body, ctx.version)?;
     let topics = request.topics.iter().map(|topic| {
         let ends = topic.partitions.iter().map(|p| {

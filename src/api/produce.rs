@@ -36,7 +36,11 @@ struct Pending {
 }
 
 /// Appends and answers.
-pub(super) fn handle(services: &Services, ctx: &Context<'_>, mut body: Reader<'_>) -> Result<Handling, DecodeError> {
+pub(super) fn handle(
+    services: &Services,
+    ctx: &Context<'_>,
+    mut body: Reader<'_>,
+) -> Result<Handling, DecodeError> {
     let request = ProduceRequest::decode(&mut body, ctx.version)?;
     let mut pending = Vec::new();
     let mut responses = Vec::with_capacity(request.topic_data.len());
@@ -49,7 +53,7 @@ pub(super) fn handle(services: &Services, ctx: &Context<'_>, mut body: Reader<'_
                     pending.push(Pending { topic, partition, leader, end });
                     answer
                 }
-                Err(answer) => answer,
+                Err(answer) => *answer,
             };
             answers.push(answer);
         }
@@ -106,8 +110,8 @@ fn append(
     request: &ProduceRequest<'_>,
     topic: &TopicProduceData<'_>,
     data: &PartitionProduceData<'_>,
-) -> Result<(Answer, Arc<Partition>, Offset), Answer> {
-    let refuse = |code, message: Option<String>| failed(data.index, code, message);
+) -> Result<(Answer, Arc<Partition>, Offset), Box<Answer>> {
+    let refuse = |code, message: Option<String>| Box::new(failed(data.index, code, message));
     if !(ACKS_ALL..=1).contains(&request.acks) {
         return Err(refuse(ErrorCode::INVALID_REQUIRED_ACKS, None));
     }
@@ -132,7 +136,8 @@ fn append(
     }
     let records = data.records.as_ref().map(|r| r.as_bytes()).unwrap_or_default();
     let rules = rules(&config, services.produce_validation);
-    let batch = validate(records, ctx.version, &rules, ctx.now).map_err(|r| rejected(data.index, &r))?;
+    let batch =
+        validate(records, ctx.version, &rules, ctx.now).map_err(|r| Box::new(rejected(data.index, &r)))?;
     if batch.header().is_transactional() {
         let message = "transactions are not supported yet".to_owned();
         return Err(refuse(ErrorCode::INVALID_TXN_STATE, Some(message)));

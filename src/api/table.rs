@@ -3,7 +3,15 @@
 //! Versions and listeners come from the schemas; a row states only where Klamm departs from them.
 use crate::schema::{Api, DecodeError, Reader, api_key};
 
-use super::{Context, Handling, ListenerKind, Refusal, Services, api_versions};
+use super::{Context, Handling, ListenerKind, Refusal, Services};
+use super::{
+    alter_configs, alter_partition_reassignments, alter_replica_log_dirs, api_versions, create_partitions,
+    create_topics, delete_records, delete_topics, describe_acls, describe_client_quotas, describe_cluster,
+    describe_configs, describe_log_dirs, describe_quorum, describe_topic_partitions,
+    describe_user_scram_credentials, elect_leaders, fetch, find_coordinator, incremental_alter_configs,
+    init_producer_id, list_config_resources, list_offsets, list_partition_reassignments, metadata,
+    offset_fetch, offset_for_leader_epoch, produce, update_features,
+};
 
 /// The ordered phase of an API. `Err` closes the connection: the body could not be read.
 pub type Handler = fn(&Services, &Context<'_>, Reader<'_>) -> Result<Handling, DecodeError>;
@@ -26,7 +34,37 @@ const fn row(key: i16, handler: Handler) -> Row {
 /// Every API that is served, in the order of the keys. What is not here is not announced, and a
 /// request for it closes the connection. Produce's row must say `advertised_from: Some(0)`: older
 /// librdkafka drops compression without a word if it does not (KAFKA-18659).
-pub static TABLE: &[Row] = &[row(api_key::API_VERSIONS, api_versions::handle)];
+pub static TABLE: &[Row] = &[
+    Row { key: api_key::PRODUCE, handler: produce::handle, advertised_from: Some(0) },
+    row(api_key::FETCH, fetch::handle),
+    row(api_key::LIST_OFFSETS, list_offsets::handle),
+    row(api_key::METADATA, metadata::handle),
+    row(api_key::OFFSET_FETCH, offset_fetch::handle),
+    row(api_key::FIND_COORDINATOR, find_coordinator::handle),
+    row(api_key::API_VERSIONS, api_versions::handle),
+    row(api_key::CREATE_TOPICS, create_topics::handle),
+    row(api_key::DELETE_TOPICS, delete_topics::handle),
+    row(api_key::DELETE_RECORDS, delete_records::handle),
+    row(api_key::INIT_PRODUCER_ID, init_producer_id::handle),
+    row(api_key::OFFSET_FOR_LEADER_EPOCH, offset_for_leader_epoch::handle),
+    row(api_key::DESCRIBE_ACLS, describe_acls::handle),
+    row(api_key::DESCRIBE_CONFIGS, describe_configs::handle),
+    row(api_key::ALTER_CONFIGS, alter_configs::handle),
+    row(api_key::ALTER_REPLICA_LOG_DIRS, alter_replica_log_dirs::handle),
+    row(api_key::DESCRIBE_LOG_DIRS, describe_log_dirs::handle),
+    row(api_key::CREATE_PARTITIONS, create_partitions::handle),
+    row(api_key::ELECT_LEADERS, elect_leaders::handle),
+    row(api_key::INCREMENTAL_ALTER_CONFIGS, incremental_alter_configs::handle),
+    row(api_key::ALTER_PARTITION_REASSIGNMENTS, alter_partition_reassignments::handle),
+    row(api_key::LIST_PARTITION_REASSIGNMENTS, list_partition_reassignments::handle),
+    row(api_key::DESCRIBE_CLIENT_QUOTAS, describe_client_quotas::handle),
+    row(api_key::DESCRIBE_USER_SCRAM_CREDENTIALS, describe_user_scram_credentials::handle),
+    row(api_key::DESCRIBE_QUORUM, describe_quorum::handle),
+    row(api_key::UPDATE_FEATURES, update_features::handle),
+    row(api_key::DESCRIBE_CLUSTER, describe_cluster::handle),
+    row(api_key::LIST_CONFIG_RESOURCES, list_config_resources::handle),
+    row(api_key::DESCRIBE_TOPIC_PARTITIONS, describe_topic_partitions::handle),
+];
 
 impl Row {
     /// The row of an API on listeners of this kind.

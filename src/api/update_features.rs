@@ -8,8 +8,14 @@ use crate::schema::clients::update_features_response::UpdateFeaturesResponse;
 use crate::schema::{DecodeError, Reader};
 
 /// Decides and answers.
-pub(super) fn handle(services: &Services, ctx: &Context<'_>, mut body: Reader<'_>) -> Result<Handling, DecodeError> {
+pub(super) fn handle(
+    services: &Services,
+    ctx: &Context<'_>,
+    mut body: Reader<'_>,
+) -> Result<Handling, DecodeError> {
     let request = UpdateFeaturesRequest::decode(&mut body, ctx.version)?.into_static();
-    let (version, kraft) = (ctx.version, services.kraft_version);
-    Ok(decide(services, ctx, UpdateFeaturesResponse::encode, move |image, _| change::update_features(image, &request, version, kraft)))
+    let (version, kraft) = (ctx.version, services.metadata.quorum().kraft_version);
+    Ok(decide(services, ctx, UpdateFeaturesResponse::encode, move |image, _| {
+        change::update_features(image, &request, version, kraft)
+    }))
 }

@@ -1,9 +1,18 @@
 //! `klamm serve`: start the broker.
+use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{CliError, logging};
+use crate::broker::{Broker, Environment};
 use crate::config::{self, Loaded, Severity, Sources};
-use crate::env::{RealFiles, read_small};
+use crate::env::{RealFiles, SystemClock, SystemRng, read_small};
+
+/// Fewest threads that serve connections.
+const MIN_WORKERS: usize = 2;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -55,7 +64,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
             Severity::Warning | Severity::Error => tracing::warn!("{notice}"),
         }
     }
-    start_broker(&loaded)
+    start_broker(loaded)
 }
 
 fn load(args: &Args) -> Result<Loaded, CliError> {
@@ -79,6 +88,78 @@ pub(super) fn read_properties(path: &Path) -> Result<(String, String), CliError>
 }
 
 /// The one place where the command line meets the broker.
-fn start_broker(_loaded: &Loaded) -> Result<(), CliError> {
-    Err(CliError::failed("this build has the tools only; the broker is not part of it"))
+fn start_broker(loaded: Loaded) -> Result<(), CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers())
+        .thread_name("net")
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::failed(format!("the system gives no threads: {error}")))?;
+    let served = runtime.block_on(serve(loaded));
+    // Work that a second signal or a failure cut off is not waited for.
+    runtime.shutdown_background();
+    served
+}
+
+/// Threads that serve connections: one for each processor, and at least two, so that a write that waits for
+/// the disk does not hold up everybody.
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(MIN_WORKERS, |n| n.get().max(MIN_WORKERS))
+}
+
+async fn serve(loaded: Loaded) -> Result<(), CliError> {
+    let environment = Environment {
+        files: Arc::new(RealFiles),
+        clock: Arc::new(SystemClock::new()),
+        rng: Arc::new(SystemRng),
+    };
+    let data = loaded.broker.log_dirs.join(",");
+    let mut signals = Signals::listen().map_err(|error| CliError::failed(error.to_string()))?;
+    let broker =
+        Broker::start(loaded, environment).await.map_err(|error| CliError::failed(error.to_string()))?;
+    announce(&broker, &data);
+    tokio::select! {
+        reason = broker.failed() => return Err(CliError::failed(format!("the broker cannot go on: {reason}"))),
+        () = signals.next() => tracing::info!("stopping; a second signal stops at once"),
+    }
+    tokio::select! {
+        stopped = broker.stop() => match stopped {
+            Ok(()) => {
+                tracing::info!("stopped");
+                Ok(())
+            }
+            Err(error) => Err(CliError::failed(format!("not everything could be saved: {error}"))),
+        },
+        () = signals.next() => Err(CliError::failed("stopped at once; the next start recovers".to_owned())),
+    }
+}
+
+/// The one line that a new user needs.
+fn announce(broker: &Broker, data: &str) {
+    let address = |(_, address): &(Arc<str>, SocketAddr)| address.to_string();
+    let listening: Vec<String> = broker.addresses().iter().map(address).collect();
+    let first = listening.first().map_or("", String::as_str);
+    tracing::info!(
+        "listening on {}, data in {data}; try: echo hello | klamm produce -b {first} greetings",
+        listening.join(", ")
+    );
+}
+
+/// SIGTERM and SIGINT.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }

@@ -1,0 +1,134 @@
+//! What handlers work with.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::fetch_session::FetchSessions;
+use super::producer_ids::ProducerIds;
+use crate::config::{BrokerConfig, ProduceValidation, Settings};
+use crate::env::{Clock, Rng};
+use crate::metadata::store::Store;
+use crate::partition::{LogDirs, Partitions};
+use crate::record::Depth;
+use crate::types::{NodeId, Offset, Uuid};
+
+/// The broker's options in force, which change at run time.
+#[derive(Debug)]
+pub struct InForce(RwLock<Arc<BrokerConfig>>);
+
+impl InForce {
+    /// Options that are in force from the start.
+    #[must_use]
+    pub fn new(config: Arc<BrokerConfig>) -> Self {
+        Self(RwLock::new(config))
+    }
+
+    /// The options.
+    #[must_use]
+    pub fn get(&self) -> Arc<BrokerConfig> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts others in force.
+    pub fn set(&self, config: Arc<BrokerConfig>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = config;
+    }
+}
+
+/// What services are made of.
+pub struct Parts {
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub rng: Arc<dyn Rng>,
+    /// The cluster's id.
+    pub cluster_id: Arc<str>,
+    /// This node's id.
+    pub node_id: NodeId,
+    /// Id of the log directory that holds the metadata log.
+    pub directory_id: Uuid,
+    /// Offset of this start's registration in the metadata log.
+    pub broker_epoch: Offset,
+    /// What file, environment and command line set.
+    pub settings: Arc<Settings>,
+    /// The options in force.
+    pub in_force: Arc<InForce>,
+    /// The metadata.
+    pub metadata: Arc<Store>,
+    /// The partitions.
+    pub partitions: Arc<Partitions>,
+    /// The log directories.
+    pub log_dirs: Arc<LogDirs>,
+}
+
+/// What handlers work with. One is made by the broker at start and shared by all connections.
+pub struct Services {
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub rng: Arc<dyn Rng>,
+    /// The cluster's id.
+    pub cluster_id: Arc<str>,
+    /// This node's id.
+    pub node_id: NodeId,
+    /// Id of the log directory that holds the metadata log.
+    pub directory_id: Uuid,
+    /// What file, environment and command line set.
+    pub settings: Arc<Settings>,
+    /// The metadata.
+    pub metadata: Arc<Store>,
+    /// The partitions.
+    pub partitions: Arc<Partitions>,
+    /// The log directories.
+    pub log_dirs: Arc<LogDirs>,
+    /// Incremental fetch sessions.
+    pub fetch_sessions: Arc<FetchSessions>,
+    /// Producer ids to hand out.
+    pub producer_ids: Arc<ProducerIds>,
+    /// `fetch.max.bytes`: most bytes of one fetch reply.
+    pub fetch_max_bytes: usize,
+    /// `klamm.produce.validation`.
+    pub produce_validation: Depth,
+    in_force: Arc<InForce>,
+}
+
+impl std::fmt::Debug for Services {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Services").field("node_id", &self.node_id).finish_non_exhaustive()
+    }
+}
+
+impl Services {
+    /// Joins the parts.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let config = parts.in_force.get();
+        let size = |n: i32| usize::try_from(n).unwrap_or(0);
+        Self {
+            fetch_sessions: Arc::new(FetchSessions::new(size(
+                config.max_incremental_fetch_session_cache_slots,
+            ))),
+            producer_ids: Arc::new(ProducerIds::new(parts.node_id, parts.broker_epoch)),
+            fetch_max_bytes: size(config.fetch_max_bytes),
+            produce_validation: match config.klamm_produce_validation {
+                ProduceValidation::Record => Depth::Record,
+                ProduceValidation::Header => Depth::Header,
+            },
+            clock: parts.clock,
+            rng: parts.rng,
+            cluster_id: parts.cluster_id,
+            node_id: parts.node_id,
+            directory_id: parts.directory_id,
+            settings: parts.settings,
+            metadata: parts.metadata,
+            partitions: parts.partitions,
+            log_dirs: parts.log_dirs,
+            in_force: parts.in_force,
+        }
+    }
+
+    /// The broker's options in force.
+    #[must_use]
+    pub fn config(&self) -> Arc<BrokerConfig> {
+        self.in_force.get()
+    }
+}

@@ -1,0 +1,243 @@
+//! Makes the partitions of this broker follow the metadata: opened at start, created, configured and
+//! deleted as the image changes.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::effective::Effective;
+use crate::api::InForce;
+use crate::log::checkpoint::Offsets;
+use crate::log::{Contents, FoundPartition, LogDirectory, LogError};
+use crate::metadata::{Image, Topic};
+use crate::partition::{LocalLog, Partition, Partitions, log_config};
+use crate::types::{LeaderEpoch, NodeId, TopicId, TopicPartition};
+
+/// The partitions of this broker and the directories that hold them.
+#[derive(Debug)]
+pub struct Replicas {
+    node: NodeId,
+    directories: Vec<Arc<LogDirectory>>,
+    partitions: Arc<Partitions>,
+    effective: Mutex<Arc<Effective>>,
+    in_force: Arc<InForce>,
+}
+
+impl Replicas {
+    /// No partition is open yet.
+    #[must_use]
+    pub fn new(
+        node: NodeId,
+        directories: Vec<Arc<LogDirectory>>,
+        effective: Arc<Effective>,
+        in_force: Arc<InForce>,
+    ) -> Self {
+        Self { node, directories, partitions: Arc::default(), effective: Mutex::new(effective), in_force }
+    }
+
+    /// The open partitions.
+    #[must_use]
+    pub fn partitions(&self) -> &Arc<Partitions> {
+        &self.partitions
+    }
+
+    /// The log directories.
+    #[must_use]
+    pub fn directories(&self) -> &[Arc<LogDirectory>] {
+        &self.directories
+    }
+
+    /// Why no log directory works any more; `None` while one does.
+    #[must_use]
+    pub fn all_failed(&self) -> Option<String> {
+        let failures: Option<Vec<&str>> = self.directories.iter().map(|d| d.env().health.failure()).collect();
+        failures?.first().map(|reason| format!("no log directory is left: {reason}"))
+    }
+
+    /// High watermarks of the partitions in a directory.
+    #[must_use]
+    pub fn high_watermarks(&self, directory: &LogDirectory) -> Offsets {
+        let partitions = self.partitions.all();
+        let here = partitions.iter().filter(|p| p.directory() == directory.path());
+        here.map(|p| (p.name().clone(), p.high_watermark())).collect()
+    }
+
+    /// The configuration in force.
+    #[must_use]
+    pub fn effective(&self) -> Arc<Effective> {
+        Arc::clone(&self.effective.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Opens what was found in the directories and belongs to a topic of the image; what the metadata
+    /// does not know is set aside, what is missing is made anew, empty. A partition that cannot be
+    /// opened stays offline; the others are served.
+    ///
+    /// # Errors
+    /// A directory as a whole fails.
+    pub fn open(&self, contents: &[Contents], image: &Image, threads: usize) -> Result<(), LogError> {
+        let effective = self.effective();
+        let mut configs = BTreeMap::new();
+        for topic in image.topics().iter() {
+            configs.insert(topic.id, effective.topic(image, &topic.name));
+        }
+        let expiration = i64::from(effective.config.producer_id_expiration_ms);
+        for (directory, contents) in self.directories.iter().zip(contents) {
+            let found = known_only(directory, contents, image)?;
+            let log_config_of = |found: &FoundPartition| {
+                let config = found.topic_id.and_then(|id| configs.get(&id));
+                Arc::new(config.map(|c| log_config(c, expiration)).unwrap_or_default())
+            };
+            let opened = directory.open_logs(&found, &log_config_of, threads)?;
+            for (found, opened) in found.iter().zip(opened) {
+                let (Some(id), Ok((log, report))) = (found.topic_id, &opened) else {
+                    if let Err(error) = opened {
+                        tracing::error!(partition = %found.tp, %error, "partition stays offline");
+                    }
+                    continue;
+                };
+                if let Some(reason) = &report.cut_reason {
+                    let (bytes, segments) = (report.cut_bytes, report.dropped_segments);
+                    tracing::warn!(partition = %found.tp, bytes, segments, reason, "a torn end was cut off");
+                }
+                let Some(config) = configs.get(&id) else { continue };
+                let storage = LocalLog::new(Arc::clone(log), Arc::clone(directory));
+                let epoch = leader_epoch(image, id, found.tp.partition);
+                let partition =
+                    Partition::new(found.tp.clone(), id, epoch, Arc::new(storage), Arc::clone(config));
+                self.partitions.insert(Arc::new(partition));
+            }
+        }
+        let broken = self.found_but_closed(contents);
+        for topic in image.topics().iter() {
+            self.create_missing(topic, image, &effective, &broken)?;
+        }
+        Ok(())
+    }
+
+    /// Partitions that lie in a directory and could not be opened: they are not made anew.
+    fn found_but_closed(&self, contents: &[Contents]) -> Vec<TopicPartition> {
+        let found = contents.iter().flat_map(|c| &c.partitions);
+        found
+            .filter(|f| f.topic_id.is_none_or(|id| self.partitions.get(id, f.tp.partition).is_none()))
+            .map(|f| f.tp.clone())
+            .collect()
+    }
+
+    /// Follows the metadata from one image to the next. Called before the new image is published, so
+    /// that a leader is announced once its partition takes writes.
+    ///
+    /// # Errors
+    /// A new partition cannot be made.
+    pub fn follow(&self, before: &Image, after: &Image) -> Result<(), LogError> {
+        let old = self.effective();
+        let defaults_changed = !old.holds(after);
+        let new = if defaults_changed { Arc::new(old.under(after)) } else { old };
+        if defaults_changed {
+            self.in_force.set(Arc::clone(&new.config));
+            *self.effective.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&new);
+        }
+        for topic in before.topics().iter() {
+            if after.topics().by_id(topic.id).is_none() {
+                self.delete(topic.id)?;
+            }
+        }
+        for topic in after.topics().iter() {
+            let was = before.topics().by_id(topic.id);
+            if was.is_none_or(|was| !Arc::ptr_eq(was, topic)) {
+                self.create_missing(topic, after, &new, &[])?;
+                self.enter_epochs(topic);
+            }
+            let configs = |image: &Image| image.configs().of_topic(&topic.name).clone();
+            if was.is_some() && (defaults_changed || configs(before) != configs(after)) {
+                let config = new.topic(after, &topic.name);
+                for partition in self.partitions.of_topic(topic.id) {
+                    let expiration = i64::from(new.config.producer_id_expiration_ms);
+                    partition.set_config(Arc::clone(&config), expiration);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn create_missing(
+        &self,
+        topic: &Topic,
+        image: &Image,
+        effective: &Effective,
+        except: &[TopicPartition],
+    ) -> Result<(), LogError> {
+        let mut config = None;
+        let mut touched: Vec<Arc<LogDirectory>> = Vec::new();
+        for (&index, info) in &topic.partitions {
+            let tp = TopicPartition::new(Arc::clone(&topic.name), index);
+            let here = info.replicas.contains(&self.node);
+            if !here || self.partitions.get(topic.id, index).is_some() || except.contains(&tp) {
+                continue;
+            }
+            let config = config.get_or_insert_with(|| effective.topic(image, &topic.name));
+            let Some(directory) = self.emptiest() else { continue };
+            let expiration = i64::from(effective.config.producer_id_expiration_ms);
+            let log = directory.create_log(&tp, topic.id, Arc::new(log_config(config, expiration)))?;
+            let storage = Arc::new(LocalLog::new(log, Arc::clone(&directory)));
+            let partition = Partition::new(tp, topic.id, info.leader_epoch, storage, Arc::clone(config));
+            self.partitions.insert(Arc::new(partition));
+            if !touched.iter().any(|d| Arc::ptr_eq(d, &directory)) {
+                touched.push(directory);
+            }
+        }
+        touched.iter().try_for_each(|directory| directory.sync_names())
+    }
+
+    /// The directory that works and holds the fewest partitions, as Kafka chooses.
+    fn emptiest(&self) -> Option<Arc<LogDirectory>> {
+        let online = self.directories.iter().filter(|d| d.env().health.failure().is_none());
+        online.min_by_key(|d| d.logs().len()).cloned()
+    }
+
+    fn enter_epochs(&self, topic: &Topic) {
+        for (&index, info) in &topic.partitions {
+            if let Some(partition) = self.partitions.get(topic.id, index) {
+                partition.set_leader_epoch(info.leader_epoch);
+            }
+        }
+    }
+
+    fn delete(&self, topic: TopicId) -> Result<(), LogError> {
+        for partition in self.partitions.remove_topic(topic) {
+            partition.close();
+            let tp = partition.name();
+            for directory in self.directories.iter().filter(|d| d.log(tp).is_some()) {
+                directory.delete_log(tp)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn leader_epoch(image: &Image, topic: TopicId, index: i32) -> LeaderEpoch {
+    let topic = image.topics().by_id(topic);
+    topic.and_then(|t| t.partitions.get(&index)).map_or(LeaderEpoch(0), |p| p.leader_epoch)
+}
+
+/// Sets aside, as Kafka does, what the metadata does not know under this name and id.
+fn known_only(
+    directory: &LogDirectory,
+    contents: &Contents,
+    image: &Image,
+) -> Result<Vec<FoundPartition>, LogError> {
+    let mut known = Vec::new();
+    for found in &contents.partitions {
+        let topic = found.topic_id.and_then(|id| image.topics().by_id(id));
+        let matches =
+            topic.is_some_and(|t| t.name == found.tp.topic && t.partitions.contains_key(&found.tp.partition));
+        if matches {
+            known.push(found.clone());
+            continue;
+        }
+        let moved = directory.set_aside(found)?;
+        tracing::warn!(
+            partition = %found.tp, to = %moved.display(),
+            "the metadata does not know this partition; its directory is set aside"
+        );
+    }
+    Ok(known)
+}
