@@ -14,7 +14,7 @@ pub(super) fn handle(
     mut body: Reader<'_>,
 ) -> Result<Handling, DecodeError> {
     let request = AlterConfigsRequest::decode(&mut body, ctx.version)?.into_static();
-    Ok(decide(services, ctx, AlterConfigsResponse::encode, move |image, site| {
-        change::alter_configs(image, &request, site)
+    Ok(decide(services, ctx, request, AlterConfigsResponse::encode, move |image, site, request| {
+        change::alter_configs(image, request, site)
     }))
 }

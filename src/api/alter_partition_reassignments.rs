@@ -14,7 +14,11 @@ pub(super) fn handle(
     mut body: Reader<'_>,
 ) -> Result<Handling, DecodeError> {
     let request = AlterPartitionReassignmentsRequest::decode(&mut body, ctx.version)?.into_static();
-    Ok(decide(services, ctx, AlterPartitionReassignmentsResponse::encode, move |image, _| {
-        change::alter_partition_reassignments(image, &request)
-    }))
+    Ok(decide(
+        services,
+        ctx,
+        request,
+        AlterPartitionReassignmentsResponse::encode,
+        move |image, _, request| change::alter_partition_reassignments(image, request),
+    ))
 }

@@ -14,7 +14,7 @@ pub(super) fn handle(
     mut body: Reader<'_>,
 ) -> Result<Handling, DecodeError> {
     let request = CreatePartitionsRequest::decode(&mut body, ctx.version)?.into_static();
-    Ok(decide(services, ctx, CreatePartitionsResponse::encode, move |image, _| {
-        change::create_partitions(image, &request)
+    Ok(decide(services, ctx, request, CreatePartitionsResponse::encode, move |image, _, request| {
+        change::create_partitions(image, request)
     }))
 }

@@ -16,7 +16,7 @@ pub(super) fn handle(
 ) -> Result<Handling, DecodeError> {
     let request = CreateTopicsRequest::decode(&mut body, ctx.version)?.into_static();
     let rng = std::sync::Arc::clone(&services.rng);
-    Ok(decide(services, ctx, CreateTopicsResponse::encode, move |image, site| {
-        change::create_topics(image, &request, site, || rng.uuid())
+    Ok(decide(services, ctx, request, CreateTopicsResponse::encode, move |image, site, request| {
+        change::create_topics(image, request, site, || rng.uuid())
     }))
 }

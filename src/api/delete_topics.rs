@@ -14,7 +14,7 @@ pub(super) fn handle(
     mut body: Reader<'_>,
 ) -> Result<Handling, DecodeError> {
     let request = DeleteTopicsRequest::decode(&mut body, ctx.version)?.into_static();
-    Ok(decide(services, ctx, DeleteTopicsResponse::encode, move |image, site| {
-        change::delete_topics(image, &request, site)
+    Ok(decide(services, ctx, request, DeleteTopicsResponse::encode, move |image, site, request| {
+        change::delete_topics(image, request, site)
     }))
 }

@@ -14,7 +14,7 @@ pub(super) fn handle(
     mut body: Reader<'_>,
 ) -> Result<Handling, DecodeError> {
     let request = ElectLeadersRequest::decode(&mut body, ctx.version)?.into_static();
-    Ok(decide(services, ctx, ElectLeadersResponse::encode, move |image, _| {
-        change::elect_leaders(image, &request)
+    Ok(decide(services, ctx, request, ElectLeadersResponse::encode, move |image, _, request| {
+        change::elect_leaders(image, request)
     }))
 }

@@ -14,7 +14,11 @@ pub(super) fn handle(
     mut body: Reader<'_>,
 ) -> Result<Handling, DecodeError> {
     let request = IncrementalAlterConfigsRequest::decode(&mut body, ctx.version)?.into_static();
-    Ok(decide(services, ctx, IncrementalAlterConfigsResponse::encode, move |image, site| {
-        change::incremental_alter_configs(image, &request, site)
-    }))
+    Ok(decide(
+        services,
+        ctx,
+        request,
+        IncrementalAlterConfigsResponse::encode,
+        move |image, site, request| change::incremental_alter_configs(image, request, site),
+    ))
 }

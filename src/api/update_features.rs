@@ -15,7 +15,7 @@ pub(super) fn handle(
 ) -> Result<Handling, DecodeError> {
     let request = UpdateFeaturesRequest::decode(&mut body, ctx.version)?.into_static();
     let (version, kraft) = (ctx.version, services.metadata.quorum().kraft_version);
-    Ok(decide(services, ctx, UpdateFeaturesResponse::encode, move |image, _| {
-        change::update_features(image, &request, version, kraft)
+    Ok(decide(services, ctx, request, UpdateFeaturesResponse::encode, move |image, _, request| {
+        change::update_features(image, request, version, kraft)
     }))
 }

@@ -46,6 +46,7 @@ pub fn incremental_alter_configs(
         let mut response = incremental_reply::AlterConfigsResourceResponse {
             resource_type: asked.resource_type,
             resource_name: asked.resource_name.to_string().into(),
+            error_message: None,
             ..Default::default()
         };
         match outcome {
@@ -92,6 +93,7 @@ pub fn alter_configs(
         let mut response = full_reply::AlterConfigsResourceResponse {
             resource_type: asked.resource_type,
             resource_name: asked.resource_name.to_string().into(),
+            error_message: None,
             ..Default::default()
         };
         match outcome {

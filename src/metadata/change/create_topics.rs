@@ -114,6 +114,7 @@ impl Plan<'_> {
         Ok(CreatableTopicResult {
             name,
             topic_id: id.0,
+            error_message: None,
             num_partitions: i32::try_from(partitions).unwrap_or(i32::MAX),
             replication_factor: i16::try_from(replicas).unwrap_or(i16::MAX),
             configs: Some(self.echo(&overrides)),

@@ -40,7 +40,7 @@ pub fn elect_leaders(
     for (topic, partitions) in asked {
         let mut partition_result = Vec::new();
         for partition_id in partitions {
-            let mut result = PartitionResult { partition_id, ..Default::default() };
+            let mut result = PartitionResult { partition_id, error_message: None, ..Default::default() };
             match elect(image, &topic, partition_id, is_unclean) {
                 Ok(record) => records.push(MetadataRecord::PartitionChange(record)),
                 Err(r) if r.code == ErrorCode::ELECTION_NOT_NEEDED && request.topic_partitions.is_none() => {

@@ -12,6 +12,7 @@ mod elect_leaders;
 mod internal_topics;
 mod producer_ids;
 mod reassignments;
+mod refuse;
 mod registration;
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,7 @@ pub use elect_leaders::elect_leaders;
 pub use internal_topics::{INTERNAL_TOPICS, automatic_topic, is_internal};
 pub use producer_ids::{PRODUCER_ID_BLOCK, ProducerIdBlock, allocate_producer_ids};
 pub use reassignments::{alter_partition_reassignments, list_partition_reassignments};
+pub use refuse::Refuse;
 pub use registration::{Registration, bootstrap, default_features, lead_again, register};
 pub use topic_name::{MAX_TOPIC_NAME, validate_topic_name};
 pub use update_features::update_features;

@@ -31,7 +31,8 @@ pub fn alter_partition_reassignments(
         let mut partitions = Vec::new();
         for asked in &topic.partitions {
             let partition_index = asked.partition_index;
-            let mut response = ReassignablePartitionResponse { partition_index, ..Default::default() };
+            let mut response =
+                ReassignablePartitionResponse { partition_index, error_message: None, ..Default::default() };
             let replicas = asked.replicas.as_deref();
             let may_grow = request.allow_replication_factor_change;
             match reassign(image, &topic.name, partition_index, replicas, may_grow) {
@@ -49,6 +50,7 @@ pub fn alter_partition_reassignments(
     let allow_replication_factor_change = request.allow_replication_factor_change;
     let reply = AlterPartitionReassignmentsResponse {
         allow_replication_factor_change,
+        error_message: None,
         responses,
         ..Default::default()
     };
@@ -157,5 +159,5 @@ pub fn list_partition_reassignments(
             topics.push(OngoingTopicReassignment { name, partitions, ..Default::default() });
         }
     }
-    ListPartitionReassignmentsResponse { topics, ..Default::default() }
+    ListPartitionReassignmentsResponse { error_message: None, topics, ..Default::default() }
 }

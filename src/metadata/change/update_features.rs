@@ -57,11 +57,12 @@ pub fn update_features(
     // From version 2 on, success needs no entry for each feature (KIP-1022).
     let entry = |update: &FeatureUpdateKey<'_>| UpdatableFeatureResult {
         feature: update.feature.to_string().into(),
+        error_message: None,
         ..Default::default()
     };
     let results = if version <= 1 { request.feature_updates.iter().map(entry).collect() } else { Vec::new() };
     let records = if request.validate_only { Vec::new() } else { records };
-    Decision { records, reply: UpdateFeaturesResponse { results, ..Default::default() } }
+    Decision { records, reply: UpdateFeaturesResponse { error_message: None, results, ..Default::default() } }
 }
 
 fn decide(

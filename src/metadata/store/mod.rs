@@ -29,6 +29,8 @@ use super::change::Decision;
 use super::snapshot::Quorum;
 use crate::env::Clock;
 use crate::log::LogError;
+use crate::schema::ErrorCode;
+use crate::schema::metadata::MetadataRecord;
 use crate::types::{LeaderEpoch, Offset, Timestamp};
 
 pub use journal::{Journal, StoreError, StoreOptions};
@@ -64,6 +66,19 @@ pub enum StoreFailed {
     Stopped(String),
 }
 
+impl StoreFailed {
+    /// The code for a client; one that it retries, unless the change itself is at fault.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Busy => ErrorCode::REQUEST_TIMED_OUT,
+            Self::NoSpace => ErrorCode::KAFKA_STORAGE_ERROR,
+            Self::Refused(_) => ErrorCode::UNKNOWN_SERVER_ERROR,
+            Self::Stopped(_) => ErrorCode::NOT_CONTROLLER,
+        }
+    }
+}
+
 /// When and where a decision is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct At {
@@ -76,8 +91,7 @@ pub struct At {
 type Outcome = Result<(), StoreFailed>;
 type Answer = Box<dyn FnOnce(Outcome) + Send>;
 /// Decides, and gives the records with what to call when they are durable and applied.
-type Job =
-    Box<dyn FnOnce(&Image, At) -> (Vec<crate::schema::metadata::MetadataRecord<'static>>, Answer) + Send>;
+type Job = Box<dyn FnOnce(&Image, At) -> (Vec<MetadataRecord<'static>>, Answer) + Send>;
 
 enum Message {
     Decide(Job),

@@ -44,6 +44,7 @@ fn alter(image: &mut Image, resources: Vec<AlterConfigsResource<'_>>) -> Vec<E> 
     let request = IncrementalAlterConfigsRequest { resources, ..Default::default() };
     let got = with_settings(|site| incremental_alter_configs(image, &request, site));
     replay(image, &got.records);
+    assert!(got.reply.responses.iter().all(|r| r.error_message.is_some() == (r.error_code != 0)));
     got.reply.responses.iter().map(|r| E(r.error_code)).collect()
 }
 

@@ -173,6 +173,7 @@ fn features_move_within_their_ranges() {
             "{feature} {level} {upgrade_type}"
         );
         assert_eq!(got.reply.results, []);
+        assert_eq!(got.reply.error_message.is_some(), code != E::NONE);
         let named = update_features(&image, &request, 1, 1).reply.results.len();
         assert_eq!(named, usize::from(code == E::NONE), "version 1 names the features of a success");
     }

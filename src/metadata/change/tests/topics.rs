@@ -34,6 +34,7 @@ fn create(
 ) -> Decision<Vec<(String, i16, i32)>> {
     let request = CreateTopicsRequest { topics, validate_only, ..Default::default() };
     let decision = with_settings(|site| create_topics(image, &request, site, ids()));
+    assert!(decision.reply.topics.iter().all(|t| t.error_message.is_some() == (t.error_code != 0)));
     let short = decision.reply.topics.iter().map(|t| (t.name.to_string(), t.error_code, t.num_partitions));
     Decision { reply: short.collect(), records: decision.records }
 }
