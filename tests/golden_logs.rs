@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kafka_disk::{expected, unpack};
-use klamm::env::{FakeClock, Files, OpenMode, RealFiles, SeededRng, read_small};
+use klamm::env::{FakeClock, Files, RealFiles, SeededRng};
 use klamm::log::{FoundPartition, Log, LogConfig, LogDirectory, LogEnv, LogError, ReadRequest};
 use klamm::record::{Batches, Record, TimestampType};
 use klamm::types::{Offset, TopicPartition};

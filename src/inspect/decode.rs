@@ -2,10 +2,11 @@
 //!
 //! Names and shapes are those of Kafka's dump tool, so that scripts for one read the other.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::metadata::frame;
 use crate::record::Record;
+use crate::record::control::ControlRecord;
 use crate::schema::group_coordinator::group_metadata_value::GroupMetadataValue;
 use crate::schema::{DecodeError, MESSAGES, MessageInfo, Reader};
 
@@ -97,32 +98,19 @@ fn consumer_protocol(data: &mut Value, group: &GroupMetadataValue<'_>) {
     }
 }
 
-/// Control records: the type in the key, and the schema and the tool's name of the value.
-const CONTROL_RECORDS: &[(i16, &str, &str)] = &[
-    (0, "EndTxnMarker", "ABORT"),
-    (1, "EndTxnMarker", "COMMIT"),
-    (2, "LeaderChangeMessage", "LeaderChange"),
-    (3, "SnapshotHeaderRecord", "SnapshotHeader"),
-    (4, "SnapshotFooterRecord", "SnapshotFooter"),
-    (5, "KRaftVersionRecord", "KRaftVersion"),
-    (6, "VotersRecord", "KRaftVoters"),
-];
-
 fn control(record: &Record<'_>) -> Result<Decoded, DecodeError> {
-    let (_version, rest) = version_and_rest(record.key.unwrap_or_default())?;
-    let (kind, _) = version_and_rest(rest)?;
-    let unknown = DecodeError::UnknownType(i64::from(kind));
-    let (_, schema, name) = CONTROL_RECORDS.iter().find(|(n, ..)| *n == kind).ok_or(unknown.clone())?;
-    let to_json = MESSAGES.iter().find(|m| m.name == *schema).and_then(|m| m.to_json).ok_or(unknown)?;
-    let value = record.value.unwrap_or_default();
-    let (version, rest) = version_and_rest(value)?;
-    // A marker's version stands before it; the others repeat theirs as their first field.
-    let data = to_json(if kind <= 1 { rest } else { value }, version)?;
-    let mut object = Map::new();
-    object.insert("control".to_owned(), (*name).into());
-    object.insert("version".to_owned(), version.into());
-    object.insert("data".to_owned(), data);
-    Ok(Decoded { key: None, value: Value::Object(object) })
+    let bytes = record.value.unwrap_or_default();
+    let (version, _) = version_and_rest(bytes)?;
+    let (name, data) = match ControlRecord::decode(record.key.unwrap_or_default(), bytes)? {
+        ControlRecord::Abort(marker) => ("ABORT", marker.to_json(version)),
+        ControlRecord::Commit(marker) => ("COMMIT", marker.to_json(version)),
+        ControlRecord::LeaderChange(message) => ("LeaderChange", message.to_json(version)),
+        ControlRecord::SnapshotHeader(header) => ("SnapshotHeader", header.to_json(version)),
+        ControlRecord::SnapshotFooter(footer) => ("SnapshotFooter", footer.to_json(version)),
+        ControlRecord::KraftVersion(version_record) => ("KRaftVersion", version_record.to_json(version)),
+        ControlRecord::Voters(voters) => ("KRaftVoters", voters.to_json(version)),
+    };
+    Ok(Decoded { key: None, value: json!({ "control": name, "version": version, "data": data }) })
 }
 
 fn version_and_rest(bytes: &[u8]) -> Result<(i16, &[u8]), DecodeError> {

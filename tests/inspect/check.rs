@@ -169,7 +169,7 @@ fn each_kind_of_damage_is_found() {
         (
             "__cluster_metadata-0/00000000000000000274-0000000002.checkpoint",
             Flip(300),
-            "damage 00000000000000000274-0000000002.checkpoint: the snapshot has no footer",
+            "damage 00000000000000000274-0000000002.checkpoint: not a whole snapshot",
         ),
         (
             ":recovery-point-offset-checkpoint",
@@ -183,6 +183,7 @@ fn each_kind_of_damage_is_found() {
         ),
         (":replication-offset-checkpoint", Content(b"0\n1\ngrown 7 4\n"), ""),
         (":meta.properties", Remove, "damage meta.properties: missing"),
+        (":meta.properties", Content(b"version=0\n"), "damage : "),
         (":lost+found", MakeDir, "damage lost+found: not a partition's directory"),
         (":unknown-0", MakeDir, "damage unknown-0: the metadata log does not know this topic"),
     ];

@@ -11,10 +11,10 @@ use crate::log::checkpoint::{self, Offsets};
 use crate::log::contents::{CLEAN_SHUTDOWN, LOCK};
 use crate::log::names::{self, DirName};
 use crate::metadata::Image;
+use crate::metadata::format::METADATA_DIR;
+use crate::metadata::meta_properties::{self, MetaProperties};
 use crate::types::{Offset, TopicPartition, Uuid};
 
-/// File that names the cluster, the node and the directory.
-const PROPERTIES: &str = "meta.properties";
 /// Files with an offset for each partition.
 const CHECKPOINTS: [&str; 4] =
     [checkpoint::RECOVERY_POINT, checkpoint::LOG_START, checkpoint::HIGH_WATERMARK, checkpoint::CLEANER];
@@ -28,7 +28,7 @@ pub fn check(files: &dyn Files, dir: &Path, sink: &mut dyn FnMut(&Finding)) -> i
     let mut report = Report::new(sink);
     let name = dir.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let list = files.list(dir)?;
-    let is_root = list.iter().any(|entry| entry.name == PROPERTIES);
+    let is_root = list.iter().any(|entry| entry.name == meta_properties::FILE);
     match (is_root, names::parse_dir(name), dir.parent()) {
         (false, DirName::Partition(tp), Some(root)) => {
             let surroundings = Surroundings::read(files, root, &mut report)?;
@@ -60,15 +60,14 @@ impl Surroundings {
                 Err(what) => report.add(Finding::damage(&path, what)),
             }
         }
-        let metadata = image::dir_name();
-        if names.contains(&metadata) {
-            this.image = image::load(files, &root.join(metadata), report)?;
+        if names.contains(METADATA_DIR) {
+            this.image = image::load(files, &root.join(METADATA_DIR), report)?;
         }
         Ok(this)
     }
 
     fn expected(&self, tp: &TopicPartition) -> partition::Expected {
-        let is_metadata = tp.to_string() == image::dir_name();
+        let is_metadata = tp.to_string() == METADATA_DIR;
         let image = self.image.as_ref().filter(|_| !is_metadata);
         let topic = image.and_then(|image| image.topics().by_name(&tp.topic));
         let policy = image.and_then(|image| image.configs().of_topic(&tp.topic).get("cleanup.policy"));
@@ -97,9 +96,13 @@ fn root(files: &dyn Files, root: &Path, report: &mut Report<'_>) -> io::Result<(
     let surroundings = Surroundings::read(files, root, report)?;
     let mut list = files.list(root)?;
     list.sort_by(|a, b| a.name.cmp(&b.name));
-    if !list.iter().any(|entry| entry.name == PROPERTIES) {
-        let what = "missing: no broker starts on this directory; is it one?";
-        report.add(Finding::damage(&root.join(PROPERTIES), what));
+    match MetaProperties::read(files, root) {
+        Ok(Some(_)) => {}
+        Ok(None) => {
+            let what = "missing: no broker starts on this directory; is it one?";
+            report.add(Finding::damage(&root.join(meta_properties::FILE), what));
+        }
+        Err(error) => report.add(Finding::damage(root, error.to_string())),
     }
     let mut present = BTreeSet::new();
     for entry in list.iter().filter(|entry| entry.is_dir) {
