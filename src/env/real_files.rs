@@ -71,7 +71,9 @@ impl Files for RealFiles {
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        at(dir, fs::File::open(dir).and_then(|dir| dir.sync_all()))
+        // The parent of a plain relative name is the empty path: the current directory.
+        let open = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+        at(dir, fs::File::open(open).and_then(|dir| dir.sync_all()))
     }
 
     fn lock(&self, path: &Path) -> Result<Box<dyn LockGuard>, LockError> {

@@ -13,6 +13,7 @@ mod dump;
 mod format;
 #[path = "../kafka_disk/mod.rs"]
 mod kafka_disk;
+mod program;
 
 use tempfile::TempDir;
 

@@ -96,8 +96,9 @@ fn root(files: &dyn Files, root: &Path, report: &mut Report<'_>) -> io::Result<(
     let surroundings = Surroundings::read(files, root, report)?;
     let mut list = files.list(root)?;
     list.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut meta = None;
     match MetaProperties::read(files, root) {
-        Ok(Some(_)) => {}
+        Ok(Some(found)) => meta = Some(found),
         Ok(None) => {
             let what = "missing: no broker starts on this directory; is it one?";
             report.add(Finding::damage(&root.join(meta_properties::FILE), what));
@@ -133,7 +134,10 @@ fn root(files: &dyn Files, root: &Path, report: &mut Report<'_>) -> io::Result<(
     if !surroundings.clean_stop && report.counts.segments > 0 {
         report.add(Finding::note(root, "the last stop was not clean; the next start recovers"));
     }
-    missing(root, &surroundings, &present, report);
+    missing(root, &surroundings, &mut present, report);
+    if let (Some(meta), Some(image)) = (meta, &surroundings.image) {
+        never_made(root, &meta, image, &present, report);
+    }
     Ok(())
 }
 
@@ -144,23 +148,44 @@ fn one(files: &dyn Files, dir: &Path, expected: &partition::Expected, report: &m
     }
 }
 
-/// Partitions that a checkpoint names and that have no directory.
+/// Partitions that a checkpoint names and that have no directory; they count as present from then on.
 fn missing(
     root: &Path,
     surroundings: &Surroundings,
+    present: &mut BTreeSet<TopicPartition>,
+    report: &mut Report<'_>,
+) {
+    let is_known = |tp: &TopicPartition| {
+        let image = surroundings.image.as_ref();
+        image.is_none_or(|image| image.topics().partition(&tp.topic, tp.partition).is_some())
+    };
+    for (file, offsets) in &surroundings.checkpoints {
+        for (tp, offset) in offsets.iter().filter(|(tp, offset)| **offset > Offset::ZERO && is_known(tp)) {
+            if present.insert(tp.clone()) {
+                let what = format!("missing, though {file} has offset {offset} of it: its records are lost");
+                report.add(Finding::damage(&root.join(tp.to_string()), what));
+            }
+        }
+    }
+}
+
+/// Partitions that the metadata log assigns to this directory and of which nothing is here.
+fn never_made(
+    root: &Path,
+    meta: &MetaProperties,
+    image: &Image,
     present: &BTreeSet<TopicPartition>,
     report: &mut Report<'_>,
 ) {
-    for (file, offsets) in &surroundings.checkpoints {
-        for (tp, offset) in offsets.iter().filter(|(tp, _)| !present.contains(*tp)) {
-            let known = surroundings
-                .image
-                .as_ref()
-                .is_none_or(|i| i.topics().partition(&tp.topic, tp.partition).is_some());
-            let path = root.join(tp.to_string());
-            if known && *offset > Offset::ZERO {
-                let what = format!("missing, though {file} has offset {offset} of it: its records are lost");
-                report.add(Finding::damage(&path, what));
+    for topic in image.topics().iter() {
+        for (index, partition) in &topic.partitions {
+            let mut replicas = partition.replicas.iter().zip(&partition.directories);
+            let is_here =
+                replicas.any(|(node, dir)| *node == meta.node_id && Some(*dir) == meta.directory_id);
+            let tp = TopicPartition::new(topic.name.clone(), *index);
+            if is_here && !present.contains(&tp) {
+                let what = "missing, though the metadata log places it here; the next start makes it, empty";
+                report.add(Finding::repair(&root.join(tp.to_string()), what));
             }
         }
     }

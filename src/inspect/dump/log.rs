@@ -25,12 +25,12 @@ pub(super) fn batches(
     while let Some(met) = walk.next()? {
         match met {
             Met::Batch(found) => {
-                printer.row(&batch(&found))?;
+                printer.row(&batch("batch", &found))?;
                 if with_records {
                     records(&walk, &found, topic, printer)?;
                 }
             }
-            Met::Changed(found, error) => printer.damage(batch(&found), &error.to_string())?,
+            Met::Changed(found, error) => printer.damage(batch("damaged", &found), &error.to_string())?,
             Met::Garbage { pos, len, reason } => {
                 printer.damage(Row::new("garbage").with("position", pos).with("size", len), &reason)?;
             }
@@ -39,10 +39,10 @@ pub(super) fn batches(
     Ok(())
 }
 
-fn batch(found: &Found) -> Row {
+fn batch(kind: &'static str, found: &Found) -> Row {
     let h = &found.header;
     let codec = h.codec().map_or_else(|| format!("unknown({})", h.attributes & 7), |c| c.name().to_owned());
-    Row::new("batch")
+    Row::new(kind)
         .with("baseOffset", h.base_offset.get())
         .with("lastOffset", h.last_offset().get())
         .with("count", h.record_count)
