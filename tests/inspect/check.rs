@@ -8,11 +8,16 @@ use klamm::inspect::{Finding, Severity, check};
 
 use crate::unpack;
 
-/// Findings of a check, without notes, as `<severity> <path below data>: <what>`.
+/// Findings of a check as `<severity> <path below data>: <what>`, without notes.
 fn findings(data: &Path) -> Vec<String> {
+    findings_from(Severity::Repair, data)
+}
+
+/// The same for findings that are at least so bad.
+fn findings_from(least: Severity, data: &Path) -> Vec<String> {
     let mut out = Vec::new();
     check::check(&RealFiles, data, &mut |finding: &Finding| {
-        if finding.severity != Severity::Note {
+        if finding.severity >= least {
             let path = finding.path.strip_prefix(data).unwrap_or(&finding.path);
             out.push(format!("{} {}: {}", finding.severity, path.display(), finding.what));
         }
@@ -33,13 +38,16 @@ fn check_finds_nothing_wrong_in_what_kafka_left_after_a_clean_stop() {
 fn check_finds_each_damage_of_the_crashed_directory_and_nothing_else() {
     let disk = unpack("crashed");
     let found = findings(&disk.path().join("data"));
+    // Without a clean stop a missing index is nothing: brokers write them late.
+    let noted = findings_from(Severity::Note, &disk.path().join("data"));
+    let missing = "note torn-index-0/00000000000000000000.timeindex: missing; the next start builds it anew";
+    assert!(noted.iter().any(|line| line == missing), "{}", noted.join("\n"));
     let damages = [
         ("repair torn-header-0/00000000000000000000.log: the last 40 bytes", 1),
         ("damage torn-body-0/00000000000000000000.log: the last 432 bytes", 1),
         ("damage torn-crc-0/00000000000000000000.log: the batch's CRC is", 1),
         ("repair torn-zeros-0/00000000000000000000.log: the last 4096 bytes are no batch: zeros", 1),
         ("repair torn-index-0/00000000000000000000.index: these bytes are no entry", 1),
-        ("repair torn-index-0/00000000000000000000.timeindex: missing", 1),
         ("repair torn-swap-0/00000000000000000012.", 3),
         ("repair torn-cleaned-0/00000000000000000024.", 2),
         // What follows from the cut batch.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
-use super::report::{Finding, Report};
+use super::report::{Finding, Report, Severity};
 use super::segment::{Before, Segment};
 use crate::env::{self, Files};
 use crate::log::leader_epochs::{self, LeaderEpochs};
@@ -34,6 +34,12 @@ impl Expected {
     pub(super) fn is_recovered(&self, offset: Offset) -> bool {
         !self.clean_stop && offset >= self.recovery_point
     }
+
+    /// How bad it is that a file is missing which is built anew from the log: a running broker writes such
+    /// files late, so that without a clean stop this is nothing.
+    pub(super) fn missing(&self, end: Offset) -> Severity {
+        if self.is_recovered(end) { Severity::Note } else { Severity::Repair }
+    }
 }
 
 /// The files of a partition, by what their names say.
@@ -60,7 +66,7 @@ pub(super) fn check(
     }
     identity(files, dir, &entries, expected, report)?;
     let mut before = Before {
-        epochs: epochs(files, dir, &entries, report)?,
+        epochs: epochs(files, dir, &entries, expected, report)?,
         epoch: LeaderEpoch::NONE,
         ..Before::default()
     };
@@ -159,11 +165,13 @@ fn epochs(
     files: &dyn Files,
     dir: &Path,
     entries: &Entries,
+    expected: &Expected,
     report: &mut Report<'_>,
 ) -> io::Result<Option<LeaderEpochs>> {
     let path = dir.join(leader_epochs::FILE);
     if !entries.epochs {
-        report.add(Finding::repair(&path, "missing; the next start builds it anew"));
+        let severity = if expected.clean_stop { Severity::Repair } else { Severity::Note };
+        report.add(Finding::new(severity, &path, "missing; the next start builds it anew"));
         return Ok(None);
     }
     let text = env::read_small(files, &path)?;

@@ -117,7 +117,8 @@ impl Segment<'_> {
         for (kind, wrong) in wrong {
             let path = self.path(kind);
             if kind != Kind::TxnIndex && !self.kinds.contains(&kind) {
-                report.add(Finding::repair(&path, "missing; the next start builds it anew"));
+                let severity = self.expected.missing(end);
+                report.add(Finding::new(severity, &path, "missing; the next start builds it anew"));
             }
             if let Some((position, what)) = wrong.into_finding() {
                 let finding = if self.expected.is_recovered(end) {
