@@ -76,9 +76,10 @@ struct Located {
 /// Locks, checks and formats.
 pub(super) fn open(loaded: &Loaded, environment: &Environment) -> Result<Opened, DirectoryError> {
     let config = &loaded.broker;
-    let metadata_path = PathBuf::from(&config.metadata_log_dir);
+    let metadata_path = absolute(&config.metadata_log_dir);
+    let of_partitions: Vec<PathBuf> = config.log_dirs.iter().map(|dir| absolute(dir)).collect();
     let mut paths: Vec<PathBuf> = Vec::new();
-    for path in config.log_dirs.iter().map(PathBuf::from).chain([metadata_path.clone()]) {
+    for path in of_partitions.iter().cloned().chain([metadata_path.clone()]) {
         if !paths.contains(&path) {
             paths.push(path);
         }
@@ -113,7 +114,7 @@ pub(super) fn open(loaded: &Loaded, environment: &Environment) -> Result<Opened,
             opened.metadata_directory_id = id;
             opened.metadata_env = Arc::clone(place.directory.env());
         }
-        if config.log_dirs.iter().any(|dir| Path::new(dir) == path) {
+        if of_partitions.contains(&path) {
             opened.was_unclean |= place.meta.is_some() && !place.contents.clean_shutdown;
             opened.directories.push(place.directory);
             opened.contents.push(place.contents);
@@ -123,6 +124,11 @@ pub(super) fn open(loaded: &Loaded, environment: &Environment) -> Result<Opened,
         }
     }
     Ok(opened)
+}
+
+/// Paths are told to clients, for whom this process's working directory means nothing.
+fn absolute(path: &str) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path))
 }
 
 fn locate(path: &Path, environment: &Environment) -> Result<Located, DirectoryError> {
