@@ -30,7 +30,6 @@ pub(super) fn handle(
         let response = DescribeClusterResponse {
             error_code: code.code(),
             error_message: Some(Cow::Borrowed(text)),
-            endpoint_type: request.endpoint_type,
             ..Default::default()
         };
         return Ok(super::reply(ctx, |w| response.encode(w, ctx.version)));

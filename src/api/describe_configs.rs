@@ -30,12 +30,13 @@ pub(super) fn handle(
         let mut result = DescribeConfigsResult {
             resource_type: asked.resource_type,
             resource_name: Cow::Borrowed(&*asked.resource_name),
-            error_message: None,
+            error_message: Some(Cow::Borrowed("")),
             ..Default::default()
         };
         match describe(services, &image, asked) {
             Ok(entries) => {
-                let keys = asked.configuration_keys.as_deref();
+                // As in Kafka, a list that names nothing asks for everything.
+                let keys = asked.configuration_keys.as_deref().filter(|keys| !keys.is_empty());
                 let is_asked = |d: &Described| keys.is_none_or(|keys| keys.iter().any(|k| **k == d.name));
                 let told = entries.into_iter().filter(is_asked);
                 let entry = |d| entry(d, request.include_synonyms, request.include_documentation);

@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use super::{Context, Handling, Services};
 use crate::metadata::change::{is_internal, validate_topic_name};
 use crate::metadata::{Image, Topic};
-use crate::schema::clients::describe_topic_partitions_request::DescribeTopicPartitionsRequest;
+use crate::schema::clients::describe_topic_partitions_request::{
+    DescribeTopicPartitionsRequest, TopicRequest,
+};
 use crate::schema::clients::describe_topic_partitions_response::{
     Cursor, DescribeTopicPartitionsResponse, DescribeTopicPartitionsResponsePartition,
     DescribeTopicPartitionsResponseTopic,
@@ -29,12 +31,17 @@ pub(super) fn handle(
 ) -> Result<Handling, DecodeError> {
     let request = DescribeTopicPartitionsRequest::decode(&mut body, ctx.version)?;
     let cursor = request.cursor.as_ref();
-    if cursor.is_some_and(|c| c.partition_index < 0) {
-        // The reply has no place for an error: Kafka fails the request as a whole.
-        return Ok(Handling::Close(super::Refusal::Unanswerable {
-            api: ctx.api.name,
-            code: ErrorCode::INVALID_REQUEST,
-        }));
+    let is_listed = |name: &str| request.topics.is_empty() || request.topics.iter().any(|t| t.name == name);
+    if cursor.is_some_and(|c| c.partition_index < 0 || !is_listed(&c.topic_name)) {
+        // The reply has no place for an error of its own, so each topic carries it.
+        let refused = |t: &TopicRequest<'_>| DescribeTopicPartitionsResponseTopic {
+            error_code: ErrorCode::INVALID_REQUEST.code(),
+            name: Some(Cow::Owned(t.name.to_string())),
+            ..Default::default()
+        };
+        let topics = request.topics.iter().map(refused).collect();
+        let response = DescribeTopicPartitionsResponse { topics, ..Default::default() };
+        return Ok(super::reply(ctx, |w| response.encode(w, ctx.version)));
     }
     let image = services.metadata.image();
     let limit = services.config().max_request_partition_size_limit;

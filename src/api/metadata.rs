@@ -2,6 +2,7 @@
 //! not exist is created where client and broker allow it.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use super::addresses::advertised;
 use super::operations;
@@ -97,7 +98,11 @@ impl Asked {
     fn answer(&self, image: &Image) -> Reply {
         let topics = match &self.topics {
             None => image.topics().iter().map(|topic| self.topic(topic)).collect(),
-            Some(topics) => topics.iter().map(|asked| self.asked_topic(image, asked)).collect(),
+            Some(topics) => {
+                let mut seen = HashSet::new();
+                let once = topics.iter().filter(|t| seen.insert((t.topic_id, t.name.as_deref())));
+                once.map(|asked| self.asked_topic(image, asked)).collect()
+            }
         };
         let broker = MetadataResponseBroker {
             node_id: self.node.get(),
@@ -134,7 +139,8 @@ impl Asked {
             Some(topic) => self.topic(topic),
             None => MetadataResponseTopic {
                 error_code: code.code(),
-                name: asked.name.as_ref().map(|name| Cow::Owned(name.to_string())),
+                // Asked by its id, an unknown topic has no name.
+                name: asked.name.as_ref().filter(|_| id.is_zero()).map(|n| Cow::Owned(n.to_string())),
                 topic_id: asked.topic_id,
                 is_internal: asked.name.as_deref().is_some_and(is_internal),
                 ..Default::default()

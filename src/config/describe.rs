@@ -82,7 +82,8 @@ pub fn describe_client_metrics(overrides: &Overrides) -> Vec<Described> {
         .map(|option| {
             let text = overrides.get(option.name).map(String::as_str).or_else(|| option.default_text());
             let value = text.and_then(|text| Value::parse(option, text).ok());
-            entry(option, value, own(option, overrides, Source::ClientMetrics), default_of(option))
+            // Kafka names no default among the synonyms of a subscription.
+            entry(option, value, own(option, overrides, Source::ClientMetrics), Vec::new())
         })
         .collect()
 }
