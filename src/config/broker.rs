@@ -108,6 +108,30 @@ typed! { Scope::Broker;
         /// Ms.
         group_max_session_timeout_ms: i32 = "group.max.session.timeout.ms",
         group_max_size: i32 = "group.max.size",
+        group_consumer_assignors: Vec<String> = "group.consumer.assignors",
+        /// One of disabled, upgrade, downgrade, bidirectional, in any case.
+        group_consumer_migration_policy: String = "group.consumer.migration.policy",
+        group_consumer_max_size: i32 = "group.consumer.max.size",
+        /// Ms.
+        group_consumer_regex_refresh_interval_ms: i32 = "group.consumer.regex.refresh.interval.ms",
+        /// Ms.
+        group_consumer_assignment_interval_ms: i32 = "group.consumer.assignment.interval.ms",
+        /// Ms.
+        group_consumer_min_assignment_interval_ms: i32 = "group.consumer.min.assignment.interval.ms",
+        /// Ms.
+        group_consumer_max_assignment_interval_ms: i32 = "group.consumer.max.assignment.interval.ms",
+        /// Ms.
+        group_consumer_heartbeat_interval_ms: i32 = "group.consumer.heartbeat.interval.ms",
+        /// Ms.
+        group_consumer_min_heartbeat_interval_ms: i32 = "group.consumer.min.heartbeat.interval.ms",
+        /// Ms.
+        group_consumer_max_heartbeat_interval_ms: i32 = "group.consumer.max.heartbeat.interval.ms",
+        /// Ms.
+        group_consumer_session_timeout_ms: i32 = "group.consumer.session.timeout.ms",
+        /// Ms.
+        group_consumer_min_session_timeout_ms: i32 = "group.consumer.min.session.timeout.ms",
+        /// Ms.
+        group_consumer_max_session_timeout_ms: i32 = "group.consumer.max.session.timeout.ms",
         transaction_state_log_num_partitions: i32 = "transaction.state.log.num.partitions",
         transaction_state_log_replication_factor: i16 = "transaction.state.log.replication.factor",
         /// Ms.

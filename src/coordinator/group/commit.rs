@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::consumer::CommitCheck;
 use super::timers::Timer;
 use super::{Decision, Group, GroupError, GroupShard, Outcome, TopicInfo, View};
 use crate::coordinator::record::CoordinatorRecord;
@@ -80,14 +81,15 @@ impl GroupShard {
         let verdict = if found.iter().any(Result::is_ok) {
             self.validate_commit(view, request, version).map_err(|error| error.code)
         } else {
-            Ok(())
+            Ok(CommitCheck::All)
         };
         let max_note = usize::try_from(view.config.offset_metadata_max_bytes).unwrap_or(0);
         let check = |info: &TopicInfo, partition: &OffsetCommitRequestPartition<'_>| {
             if !(0..info.partitions).contains(&partition.partition_index) {
                 return ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
             }
-            match verdict {
+            let verdict = verdict.as_ref().map_err(|code| *code);
+            match verdict.and_then(|check| check.partition(info.id, partition.partition_index)) {
                 Err(code) => code,
                 Ok(()) if is_longer(partition.committed_metadata.as_deref(), max_note) => {
                     ErrorCode::OFFSET_METADATA_TOO_LARGE
@@ -122,7 +124,7 @@ impl GroupShard {
         view: &View<'_>,
         request: &OffsetCommitRequest<'_>,
         version: i16,
-    ) -> Result<(), GroupError> {
+    ) -> Result<CommitCheck, GroupError> {
         let epoch = request.generation_id_or_member_epoch;
         let instance = request.group_instance_id.as_deref();
         let not_found = || {
@@ -131,12 +133,12 @@ impl GroupShard {
         };
         match self.groups.get(request.group_id.as_ref()) {
             // Whoever keeps offsets without being a member begins a group by this.
-            None if epoch < 0 => Ok(()),
+            None if epoch < 0 => Ok(CommitCheck::All),
             None if version >= GROUP_NOT_FOUND_FROM => Err(not_found()),
             None => Err(ErrorCode::ILLEGAL_GENERATION.into()),
             Some(Group::Share | Group::Streams) => Err(not_found()),
             Some(Group::Consumer(group)) => {
-                group.validate_commit(&request.member_id, instance, epoch, version)
+                group.validate_commit(&request.member_id, instance, epoch, false, version)
             }
             Some(Group::Classic(group)) => {
                 group.validate_commit(&request.member_id, instance, epoch, false)?;
@@ -148,7 +150,7 @@ impl GroupShard {
                     let due = view.tick.saturating_add(i64::from(member.session_timeout_ms));
                     self.timers.set(timer, due);
                 }
-                Ok(())
+                Ok(CommitCheck::All)
             }
         }
     }

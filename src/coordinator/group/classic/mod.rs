@@ -22,7 +22,7 @@ use crate::schema::group_coordinator::group_metadata_value::GroupMetadataValue;
 use crate::schema::{ErrorCode, Reader, Writer};
 use crate::types::Timestamp;
 
-pub(super) use rebalance::on_timer;
+pub(super) use rebalance::{on_timer, prepare_rebalance};
 
 pub use group::{CONSUMER, ClassicGroup, Member, State};
 

@@ -291,3 +291,16 @@ pub(in super::super) fn on_timer(
         _ => {}
     }
 }
+
+/// Calls the members of a classic group together, for a reason from outside of it.
+pub(in super::super) fn prepare_rebalance(
+    shard: &mut GroupShard,
+    view: &View<'_>,
+    id: &str,
+    reason: &str,
+    changes: &mut Changes,
+) {
+    if let Some(mut turn) = shard.turn(id, view, changes) {
+        turn.after_loss(reason);
+    }
+}

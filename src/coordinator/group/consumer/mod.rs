@@ -1,114 +1,72 @@
 //! Consumer groups (KIP-848): the broker assigns, members follow by heartbeats.
+//!
+//! How the pieces fit:
+//! - [`group`] is the state, `replay` its only mutator; a [`member`] is what it wants and what it has.
+//! - A heartbeat ([`heartbeat`]), or a JoinGroup of a member that still speaks the [`classic`] protocol,
+//!   becomes an [`update`]: a new subscription, topics that changed ([`hash`], [`pattern`]) or a member
+//!   that came raise the group's epoch; a new epoch has a new target made ([`assign`]); and the member is
+//!   brought closer to its target ([`reconcile`]).
+//! - Members [`leave`]; groups [`migrate`] between the protocols.
+//!
+//! Everything is persisted, and a decision changes nothing but deadlines: its records do, when they are
+//! replayed.
 
-use super::timers::Timer;
-use super::{Changes, Client, GroupError, GroupShard, Outcome, View, classic};
+mod assign;
+mod classic;
+mod describe;
+mod embedded;
+mod group;
+mod hash;
+mod heartbeat;
+mod leave;
+mod member;
+mod migrate;
+mod options;
+mod pattern;
+mod reconcile;
+mod records;
+mod update;
+
+use std::sync::Arc;
+
+use super::{Group, GroupShard};
 use crate::coordinator::record::CoordinatorRecord;
-use crate::schema::ErrorCode;
-use crate::schema::clients::heartbeat_request::HeartbeatRequest;
-use crate::schema::clients::join_group_response::JoinGroupResponse;
-use crate::schema::clients::leave_group_request::LeaveGroupRequest;
-use crate::schema::clients::sync_group_request::SyncGroupRequest;
-use crate::schema::clients::sync_group_response::SyncGroupResponse;
 
-/// A consumer group.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ConsumerGroup {}
-
-impl ConsumerGroup {
-    /// Whether it has no member.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        true
-    }
-
-    /// Its state, by Kafka's name.
-    #[must_use]
-    pub fn state_name(&self) -> &'static str {
-        "Empty"
-    }
-
-    /// Whether a member reads `topic`: its offsets may not be deleted.
-    #[must_use]
-    pub fn is_subscribed(&self, _topic: &str) -> bool {
-        false
-    }
-
-    /// Whether a commit with this member and epoch is accepted. `version` is that of OffsetCommit.
-    ///
-    /// # Errors
-    /// Kafka's code.
-    pub fn validate_commit(
-        &self,
-        _member: &str,
-        _instance: Option<&str>,
-        _epoch: i32,
-        _version: i16,
-    ) -> Result<(), GroupError> {
-        Err(ErrorCode::UNKNOWN_MEMBER_ID.into())
-    }
-
-    /// Whether a fetch of offsets with this member and epoch is accepted.
-    ///
-    /// # Errors
-    /// Kafka's code.
-    pub fn validate_fetch(&self, _member: Option<&str>, _epoch: i32) -> Result<(), GroupError> {
-        Err(ErrorCode::UNKNOWN_MEMBER_ID.into())
-    }
-
-    /// The records that delete the group.
-    #[must_use]
-    pub fn tombstones(&self, _group: &str) -> Vec<CoordinatorRecord<'static>> {
-        Vec::new()
-    }
-}
+pub(super) use classic::{classic_heartbeat, classic_join, classic_leave, classic_sync};
+pub use group::{CommitCheck, ConsumerGroup};
+pub(super) use leave::{loaded, on_timer};
+pub use member::{Classic, Current, Member, Owned, Protocols, State, Subscription};
+pub use pattern::Resolved;
 
 /// Applies a record of a consumer group.
-pub(super) fn replay(_shard: &mut GroupShard, _record: &CoordinatorRecord<'_>) {}
-
-/// The log has been replayed: sessions begin anew.
-pub(super) fn loaded(_shard: &mut GroupShard, _view: &View<'_>, _changes: &mut Changes) {}
-
-/// A deadline of a consumer group has passed.
-pub(super) fn on_timer(_shard: &mut GroupShard, _view: &View<'_>, _timer: &Timer, _changes: &mut Changes) {}
-
-/// JoinGroup to a consumer group that has members: a classic member joins it. `id` is the group's own
-/// copy of its id.
-pub(super) fn classic_join(
-    _shard: &mut GroupShard,
-    _view: &View<'_>,
-    _client: Client<'_>,
-    _request: &classic::Join<'_>,
-    _changes: &mut Changes,
-) -> Outcome<JoinGroupResponse<'static>> {
-    Outcome::Reply(classic::join_error("", ErrorCode::INCONSISTENT_GROUP_PROTOCOL))
+pub(super) fn replay(shard: &mut GroupShard, record: &CoordinatorRecord<'_>) {
+    let Some((id, exists)) = subject(record) else { return };
+    if exists {
+        // A classic group without members is only there for its offsets.
+        let is_free = |group: &Group| matches!(group, Group::Classic(classic) if classic.is_empty());
+        if shard.groups.get(id).is_none_or(is_free) {
+            let id: Arc<str> = id.into();
+            shard.groups.insert(Arc::clone(&id), Group::Consumer(ConsumerGroup::new(id)));
+        }
+    }
+    if let Some(Group::Consumer(group)) = shard.groups.get_mut(id)
+        && !group.replay(record)
+    {
+        shard.groups.remove(id);
+    }
 }
 
-/// SyncGroup of a classic member of a consumer group.
-pub(super) fn classic_sync(
-    _shard: &mut GroupShard,
-    _view: &View<'_>,
-    _request: &SyncGroupRequest<'_>,
-    _changes: &mut Changes,
-) -> Outcome<SyncGroupResponse<'static>> {
-    Outcome::Reply(classic::sync_error(ErrorCode::UNKNOWN_MEMBER_ID))
-}
-
-/// Heartbeat of a classic member of a consumer group.
-pub(super) fn classic_heartbeat(
-    _shard: &mut GroupShard,
-    _view: &View<'_>,
-    _request: &HeartbeatRequest<'_>,
-    _changes: &mut Changes,
-) -> ErrorCode {
-    ErrorCode::UNKNOWN_MEMBER_ID
-}
-
-/// LeaveGroup of classic members of a consumer group; one result per member of the request.
-pub(super) fn classic_leave(
-    _shard: &mut GroupShard,
-    _view: &View<'_>,
-    request: &LeaveGroupRequest<'_>,
-    _changes: &mut Changes,
-) -> Vec<ErrorCode> {
-    request.members.iter().map(|_| ErrorCode::UNKNOWN_MEMBER_ID).collect()
+/// The group that a record speaks of, and whether it has a value.
+fn subject<'a>(record: &'a CoordinatorRecord<'_>) -> Option<(&'a str, bool)> {
+    use CoordinatorRecord as R;
+    Some(match record {
+        R::ConsumerGroupMetadata { key, value } => (&key.group_id, value.is_some()),
+        R::ConsumerGroupPartitionMetadata { key, value } => (&key.group_id, value.is_some()),
+        R::ConsumerGroupMember { key, value } => (&key.group_id, value.is_some()),
+        R::ConsumerGroupTargetAssignment { key, value } => (&key.group_id, value.is_some()),
+        R::ConsumerGroupTargetAssignmentMember { key, value } => (&key.group_id, value.is_some()),
+        R::ConsumerGroupCurrentMember { key, value } => (&key.group_id, value.is_some()),
+        R::ConsumerGroupRegularExpression { key, value } => (&key.group_id, value.is_some()),
+        _ => return None,
+    })
 }
