@@ -22,6 +22,8 @@ pub enum FileKind {
     PartitionMetadata,
     /// `meta.properties`.
     Properties,
+    /// `klamm.state`.
+    State,
     /// A JSON object: `quorum-state`, `.kafka_cleanshutdown`.
     Json,
 }
@@ -42,6 +44,7 @@ impl FileKind {
             | checkpoint::CLEANER => Self::Offsets,
             leader_epochs::FILE => Self::LeaderEpochs,
             partition_metadata::FILE => Self::PartitionMetadata,
+            names::STATE => Self::State,
             "meta.properties" => Self::Properties,
             "quorum-state" | CLEAN_SHUTDOWN => Self::Json,
             _ if name.ends_with(".checkpoint") || name.ends_with(".checkpoint.part") => {
@@ -81,6 +84,7 @@ mod tests {
             ("a-0/leader-epoch-checkpoint", Some(FileKind::LeaderEpochs)),
             ("a-0/partition.metadata", Some(FileKind::PartitionMetadata)),
             (".kafka_cleanshutdown", Some(FileKind::Json)),
+            ("a-0/klamm.state", Some(FileKind::State)),
             ("notes.txt", None),
         ];
         for (path, want) in cases {

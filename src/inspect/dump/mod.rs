@@ -81,6 +81,7 @@ pub fn dump(files: &dyn Files, path: &Path, options: &DumpOptions, out: &mut dyn
         FileKind::Offsets => small::offsets(files, path, &mut printer)?,
         FileKind::LeaderEpochs => small::leader_epochs(files, path, &mut printer)?,
         FileKind::PartitionMetadata => small::partition_metadata(files, path, &mut printer)?,
+        FileKind::State => small::state(files, path, &mut printer)?,
         FileKind::Properties => small::properties(files, path, &mut printer)?,
         FileKind::Json => small::json(files, path, &mut printer)?,
     }

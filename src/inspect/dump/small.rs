@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Printer;
 use crate::env::{self, Files};
@@ -11,6 +11,7 @@ use crate::inspect::row::Row;
 use crate::log::index::{self, Entry};
 use crate::log::leader_epochs::LeaderEpochs;
 use crate::log::offset_index::OffsetEntry;
+use crate::log::state_file::State;
 use crate::log::time_index::TimeEntry;
 use crate::log::txn_index::AbortedTxn;
 use crate::log::{checkpoint, partition_metadata, snapshot};
@@ -85,6 +86,36 @@ pub(super) fn producers(files: &dyn Files, path: &Path, printer: &mut Printer<'_
         )?;
     }
     Ok(())
+}
+
+/// Klamm's own state of a partition: producers with all batches that are recognised when they come again.
+pub(super) fn state(files: &dyn Files, path: &Path, printer: &mut Printer<'_>) -> io::Result<()> {
+    let Some(state) = State::parse(&env::read_small(files, path)?) else {
+        return printer.damage(Row::new("damage"), "torn, changed, or of another version");
+    };
+    let deleted = Some(state.deleted_before.get()).filter(|offset| *offset >= 0);
+    printer
+        .row(&Row::part("state").with("offset", state.offset.get()).with_some("deletedBefore", deleted))?;
+    for (id, p) in state.producers.iter() {
+        let batches: Vec<Value> = p
+            .batches
+            .iter()
+            .map(|b| json!({ "lastSequence": b.last_sequence, "lastOffset": b.last_offset.get(), "offsetDelta": b.offset_delta }))
+            .collect();
+        printer.row(
+            &Row::part("producer")
+                .with("producerId", id.get())
+                .with("producerEpoch", p.epoch.get())
+                .with("coordinatorEpoch", p.coordinator_epoch)
+                .with_some("currentTxnFirstOffset", p.txn_first_offset.map(Offset::get))
+                .with("lastTimestamp", p.last_timestamp.get())
+                .with("seen", p.seen.get())
+                .with("batches", batches),
+        )?;
+    }
+    state.early.runs().iter().try_for_each(|(offset, written)| {
+        printer.row(&Row::part("early").with("lastOffset", offset.get()).with("written", written.get()))
+    })
 }
 
 fn text(files: &dyn Files, path: &Path) -> io::Result<String> {
