@@ -30,6 +30,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "env",
             "types",
             "config",
+            "log",
         ],
     ),
     (

@@ -1,7 +1,7 @@
 //! Coordinators: what groups agree on, kept in the internal topics.
 //!
-//! Owns the records of `__consumer_offsets` ([`record`]) and, in [`group`], the state machines of the
-//! groups and their committed offsets. A coordinator is a function of its log: decisions give records,
+//! Owns the records of `__consumer_offsets` ([`record`]), in [`group`] the state machines of the groups and
+//! their committed offsets, and in [`runtime`] what runs them. A coordinator is a function of its log: decisions give records,
 //! replaying them changes the state, loading is replay from empty.
 //!
 //! Promises: what was acknowledged survives; records of kinds that are not understood are left alone.
@@ -10,3 +10,4 @@
 
 pub mod group;
 pub mod record;
+pub mod runtime;

@@ -10,7 +10,7 @@ use super::timers::Timer;
 use super::{Changes, Decision, Group, GroupError, GroupShard, Outcome, View};
 use crate::schema::ErrorCode;
 use crate::schema::clients::delete_groups_response::DeletableGroupResult;
-use crate::types::{Timestamp, TopicId};
+use crate::types::Timestamp;
 
 /// Most tombstones of one decision: they go into one batch. What is left follows in the next one.
 const MOST_AT_ONCE: usize = 1000;
@@ -137,24 +137,23 @@ impl GroupShard {
         }
     }
 
-    /// Topics are gone: so are their offsets. Gives a part of the records; to be asked again, after their
-    /// replay, until there is none.
+    /// The offsets of topics that are gone, or gone and there again under another id. Gives a part of the
+    /// tombstones; to be asked again, after their replay, until there is none.
     #[must_use]
-    pub fn forget_topics(&self, deleted: &[(Arc<str>, TopicId)]) -> Changes {
+    pub fn forget_deleted(&self, view: &View<'_>) -> Changes {
         let mut changes = Changes::default();
         for id in self.offsets.groups().chain(self.offsets.pending_groups()).collect::<BTreeSet<_>>() {
-            for (topic, topic_id) in deleted {
-                for partition in self.offsets.partitions(id, topic) {
-                    // A topic may be there again under its name, with offsets of its own.
-                    let other = self.offsets.get(id, topic, partition).is_some_and(|committed| {
-                        !committed.topic_id.is_zero() && committed.topic_id != *topic_id
-                    });
-                    if !other {
-                        changes.push(offset_record((id, topic, partition), None));
-                    }
-                    if changes.records.len() >= MOST_AT_ONCE {
-                        return changes;
-                    }
+            for (topic, partition) in self.offsets.all_of(id) {
+                let known = view.cluster.topic(&topic);
+                let committed = self.offsets.get(id, &topic, partition);
+                let lives = known.is_some_and(|known| {
+                    committed.is_none_or(|c| c.topic_id.is_zero() || c.topic_id == known.id)
+                });
+                if !lives {
+                    changes.push(offset_record((id, &topic, partition), None));
+                }
+                if changes.records.len() >= MOST_AT_ONCE {
+                    return changes;
                 }
             }
         }

@@ -101,14 +101,6 @@ impl Offsets {
         self.pending.values().flat_map(HashMap::keys)
     }
 
-    /// The partitions of a topic for which there is an offset, be it pending.
-    #[must_use]
-    pub fn partitions(&self, group: &str, topic: &str) -> BTreeSet<i32> {
-        let pending = self.pending.values().filter_map(|groups| groups.get(group));
-        let topics = self.groups.get(group).into_iter().chain(pending).filter_map(|topics| topics.get(topic));
-        topics.flat_map(|partitions| partitions.keys().copied()).collect()
-    }
-
     /// Every offset of a group, be it pending.
     #[must_use]
     pub fn all_of(&self, group: &str) -> BTreeSet<(Arc<str>, i32)> {

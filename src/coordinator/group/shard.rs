@@ -192,8 +192,27 @@ impl GroupShard {
     }
 
     /// The records of a decision were not appended: the group whose memory changed with them goes back
-    /// to what the log says, and all who wait in it are answered with `code`.
-    pub fn refused(&mut self, group: &str, code: ErrorCode, view: &View<'_>) -> Vec<(Ticket, Completed)> {
-        classic::refused(self, group, code, view)
+    /// to what the log says. All who wait in it, and all whom the decision would have answered, get `code`.
+    pub fn refused(
+        &mut self,
+        changes: Changes,
+        code: ErrorCode,
+        view: &View<'_>,
+    ) -> Vec<(Ticket, Completed)> {
+        let mut out: Vec<(Ticket, Completed)> = changes
+            .completed
+            .into_iter()
+            .map(|(ticket, completed)| {
+                let refused = match completed {
+                    Completed::Join(reply) => Completed::Join(classic::join_error(&reply.member_id, code)),
+                    Completed::Sync(_) => Completed::Sync(classic::sync_error(code)),
+                };
+                (ticket, refused)
+            })
+            .collect();
+        if let Some(group) = changes.touched {
+            out.extend(classic::refused(self, &group, code, view));
+        }
+        out
     }
 }
