@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::fetch_session::FetchSessions;
 use super::producer_ids::ProducerIds;
 use crate::config::{BrokerConfig, ProduceValidation, Settings};
+use crate::coordinator::runtime::{Groups, StoredMetadata};
 use crate::env::{Clock, Rng};
 use crate::metadata::store::Store;
 use crate::partition::{LogDirs, Partitions};
@@ -82,6 +83,8 @@ pub struct Services {
     pub log_dirs: Arc<LogDirs>,
     /// Incremental fetch sessions.
     pub fetch_sessions: Arc<FetchSessions>,
+    /// The coordinator of groups.
+    pub groups: Arc<Groups>,
     /// Producer ids to hand out.
     pub producer_ids: Arc<ProducerIds>,
     /// `fetch.max.bytes`: most bytes of one fetch reply.
@@ -103,7 +106,16 @@ impl Services {
     pub fn new(parts: Parts) -> Self {
         let config = parts.in_force.get();
         let size = |n: i32| usize::try_from(n).unwrap_or(0);
+        let metadata = Arc::new(StoredMetadata {
+            store: Arc::clone(&parts.metadata),
+            settings: Arc::clone(&parts.settings),
+            node: parts.node_id,
+            rng: Arc::clone(&parts.rng),
+        });
+        let (partitions, clock, rng) =
+            (Arc::clone(&parts.partitions), Arc::clone(&parts.clock), Arc::clone(&parts.rng));
         Self {
+            groups: Groups::new(metadata, partitions, clock, rng),
             fetch_sessions: Arc::new(FetchSessions::new(size(
                 config.max_incremental_fetch_session_cache_slots,
             ))),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -15,10 +15,11 @@ use super::timers::Timers;
 use super::{descriptors, registration};
 use crate::api::{InForce, Services};
 use crate::config::Loaded;
+use crate::coordinator::runtime::Groups;
 use crate::env::{Clock, Files, Rng};
 use crate::log::LogError;
 use crate::metadata::store::{Applier, Journal, Store, StoreError, StoreOptions};
-use crate::metadata::{Image, features};
+use crate::metadata::{Image, Topic, features};
 use crate::partition::LogDirs;
 use crate::server::{BindError, BoundServer, Server, ServerConfig};
 use crate::types::{NodeId, Offset};
@@ -196,7 +197,8 @@ fn open(
     let threads = usize::try_from(config.num_recovery_threads_per_data_dir).unwrap_or(1);
     replicas.open(&opened.contents, journal.image(), threads)?;
     let on_failure = failed.clone();
-    let applier = Box::new(Follower { replicas: Arc::clone(&replicas) });
+    let groups = Arc::new(OnceLock::new());
+    let applier = Box::new(Follower { replicas: Arc::clone(&replicas), groups: Arc::clone(&groups) });
     let metadata = Store::start(
         journal,
         Arc::clone(&environment.clock),
@@ -218,6 +220,7 @@ fn open(
         partitions: Arc::clone(replicas.partitions()),
         log_dirs: Arc::new(LogDirs(opened.directories.clone())),
     }));
+    let _ = groups.set(Arc::downgrade(&services.groups));
     Ok(Ready { services, replicas, metadata_directory: opened.metadata_only, broker_epoch, failed })
 }
 
@@ -251,15 +254,23 @@ fn check_protected(image: &Image) -> Result<(), StartError> {
     Err(StartError::Unprotected(format!("the metadata log holds {}", found.join(", "))))
 }
 
-/// Lets the partitions follow the metadata.
+/// Lets partitions and groups follow the metadata.
 struct Follower {
     replicas: Arc<Replicas>,
+    /// Set once they are there.
+    groups: Arc<OnceLock<Weak<Groups>>>,
 }
 
 impl Applier for Follower {
     fn apply(&mut self, before: &Arc<Image>, after: &Arc<Image>) {
         if let Err(error) = self.replicas.follow(before, after) {
             tracing::error!(%error, "a partition does not follow the metadata; it is offline until a restart");
+        }
+        let is_gone = |topic: &Arc<Topic>| after.topics().by_id(topic.id).is_none();
+        if before.topics().iter().any(is_gone)
+            && let Some(groups) = self.groups.get().and_then(Weak::upgrade)
+        {
+            groups.topics_deleted(after);
         }
         let version = |image: &Image| image.feature(features::METADATA_VERSION);
         if version(before) != version(after) {

@@ -32,10 +32,7 @@ pub fn offset_record(
     value: Option<OffsetCommitValue<'static>>,
 ) -> CoordinatorRecord<'static> {
     let (group, topic) = (group.to_owned().into(), topic.to_owned().into());
-    CoordinatorRecord::OffsetCommit {
-        key: OffsetCommitKey { group, topic, partition, ..Default::default() },
-        value,
-    }
+    CoordinatorRecord::OffsetCommit { key: OffsetCommitKey { group, topic, partition }, value }
 }
 
 /// The reply that gives every partition of a commit the same error.
@@ -212,13 +209,8 @@ fn deleted_topic(
     let partitions = topic.partitions.iter().map(|partition| OffsetDeleteResponsePartition {
         partition_index: partition.partition_index,
         error_code: code.code(),
-        ..Default::default()
     });
-    OffsetDeleteResponseTopic {
-        name: topic.name.to_string().into(),
-        partitions: partitions.collect(),
-        ..Default::default()
-    }
+    OffsetDeleteResponseTopic { name: topic.name.to_string().into(), partitions: partitions.collect() }
 }
 
 /// Whether a note is longer than allowed, counted as Java counts.

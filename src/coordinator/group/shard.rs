@@ -16,7 +16,7 @@ use crate::types::{Offset, ProducerId, Timestamp};
 #[derive(Clone, Debug)]
 pub enum Group {
     /// Members elect a leader, which assigns.
-    Classic(ClassicGroup),
+    Classic(Box<ClassicGroup>),
     /// The broker assigns (KIP-848).
     Consumer(ConsumerGroup),
     /// A share group, known from its records only.
@@ -112,7 +112,7 @@ impl GroupShard {
                     // Whoever keeps offsets without being a member has a group, though an empty one.
                     let id: Arc<str> = key.group.as_ref().into();
                     let group = ClassicGroup::new(Arc::clone(&id), Timestamp::NONE);
-                    self.groups.insert(id, Group::Classic(group));
+                    self.groups.insert(id, Group::Classic(Box::new(group)));
                 }
                 self.offsets.replay(at.producer, (&key.group, &key.topic, key.partition), committed);
             }

@@ -528,6 +528,6 @@ impl ClassicGroup {
 }
 
 pub(super) fn record(id: &str, value: Option<GroupMetadataValue<'static>>) -> CoordinatorRecord<'static> {
-    let key = GroupMetadataKey { group: id.to_owned().into(), ..Default::default() };
+    let key = GroupMetadataKey { group: id.to_owned().into() };
     CoordinatorRecord::GroupMetadata { key, value }
 }

@@ -91,7 +91,7 @@ impl GroupShard {
             changes.records.extend(old.tombstones(&id));
             group.replaced = Some(Box::new(old));
         }
-        self.groups.insert(id, Group::Classic(group));
+        self.groups.insert(id, Group::Classic(Box::new(group)));
     }
 }
 

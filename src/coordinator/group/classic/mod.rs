@@ -39,12 +39,14 @@ pub struct Join<'a> {
 const KEPT_VERSION: i16 = 3;
 
 /// Refuses a JoinGroup.
-pub(super) fn join_error(member: &str, code: ErrorCode) -> JoinGroupResponse<'static> {
+#[must_use]
+pub fn join_error(member: &str, code: ErrorCode) -> JoinGroupResponse<'static> {
     JoinGroupResponse { error_code: code.code(), member_id: member.to_owned().into(), ..Default::default() }
 }
 
 /// Refuses a SyncGroup.
-pub(super) fn sync_error(code: ErrorCode) -> SyncGroupResponse<'static> {
+#[must_use]
+pub fn sync_error(code: ErrorCode) -> SyncGroupResponse<'static> {
     SyncGroupResponse { error_code: code.code(), ..Default::default() }
 }
 
@@ -70,7 +72,7 @@ pub(super) fn replay(shard: &mut GroupShard, id: &str, value: Option<&GroupMetad
             let id: Arc<str> = id.into();
             let mut group = ClassicGroup::from_record(Arc::clone(&id), value);
             group.persisted = kept;
-            shard.groups.insert(id, Group::Classic(group));
+            shard.groups.insert(id, Group::Classic(Box::new(group)));
         }
     }
 }
@@ -117,12 +119,12 @@ pub(super) fn refused(
         Some(Ok(value)) => {
             let mut group = ClassicGroup::from_record(Arc::clone(&id), &value);
             group.persisted.clone_from(&kept);
-            Group::Classic(group)
+            Group::Classic(Box::new(group))
         }
         _ => match replaced {
             Some(consumer) => Group::Consumer(*consumer),
             None if shard.offsets.has_any(&id) => {
-                Group::Classic(ClassicGroup::new(Arc::clone(&id), Timestamp::NONE))
+                Group::Classic(Box::new(ClassicGroup::new(Arc::clone(&id), Timestamp::NONE)))
             }
             None => {
                 shard.groups.remove(&id);
