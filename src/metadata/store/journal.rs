@@ -76,6 +76,9 @@ pub enum StoreError {
         /// Where the log begins.
         start: Offset,
     },
+    /// A decision panicked.
+    #[error("a change of metadata failed by a fault of this program; its log line says where")]
+    Fault,
     /// The quorum has voters besides this node.
     #[error("{}: the metadata quorum has voters {voters:?}, but a node of this program is alone. Start it \
         on the directory of a single-node cluster", path.display())]
@@ -134,6 +137,7 @@ impl Journal {
         files.create_dir_all(&dir).map_err(|source| io_at(&dir, source))?;
         files.sync_dir(&options.dir).map_err(|source| io_at(&options.dir, source))?;
         write_partition_metadata(files, &dir)?;
+        remove_parts(files, &dir)?;
         let found = newest_snapshot(files, &dir)?;
         let (mut image, mut quorum) = (Image::default(), Quorum::default());
         let (mut from, mut epoch, mut last_timestamp) = (Offset::ZERO, LeaderEpoch(0), 0);
@@ -416,6 +420,15 @@ fn replay(
     image.replay(record).map_err(|source| StoreError::Replay { path: dir.to_owned(), offset, source })
 }
 
+/// Removes snapshots that were never finished.
+fn remove_parts(files: &dyn Files, dir: &Path) -> Result<(), StoreError> {
+    let names = files_of(files, dir)?;
+    for path in names.iter().filter(|n| n.ends_with(".checkpoint.part")).map(|n| dir.join(n)) {
+        files.remove_file(&path).map_err(|source| io_at(&path, source))?;
+    }
+    Ok(())
+}
+
 fn write_partition_metadata(files: &dyn Files, dir: &Path) -> Result<(), StoreError> {
     let path = dir.join(partition_metadata::FILE);
     match files.metadata(&path) {
@@ -440,7 +453,9 @@ fn open_log(env: &Arc<LogEnv>, dir: &Path, options: &StoreOptions, from: Offset)
     let has_log = files_of(env.files.as_ref(), dir)?.iter().any(|name| name.ends_with(".log"));
     // A log that a snapshot made superfluous is gone as a whole: the new one goes on where it ended.
     let log_start_offset = if has_log { Offset::ZERO } else { from };
-    let state = OpenState { log_start_offset, ..OpenState::default() };
+    // A snapshot is taken only of what is on disk: the log is scanned from there on, and a bad batch before
+    // it is damage, not a torn end.
+    let state = OpenState { log_start_offset, recovery_point: from, ..OpenState::default() };
     let (log, report) =
         Log::open(Arc::clone(env), dir.to_owned(), tp, Uuid::METADATA_TOPIC, Arc::new(config), state)?;
     if report.cut_bytes > 0 {

@@ -17,6 +17,7 @@ mod tests;
 
 use std::future::Future;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
@@ -133,7 +134,9 @@ impl Store {
         let (epoch, quorum) = (journal.epoch(), journal.quorum().clone());
         let worker = Worker { journal, clock, applier, published: Arc::clone(&published) };
         let thread = std::thread::Builder::new().name("metadata".to_owned()).spawn(move || {
-            if let Err(error) = worker.run(&messages) {
+            // Nothing of the worker is used after a panic.
+            let ended = catch_unwind(AssertUnwindSafe(|| worker.run(&messages)));
+            if let Err(error) = ended.unwrap_or(Err(StoreError::Fault)) {
                 tracing::error!(%error, "the metadata log failed");
                 on_failure(&error);
             }

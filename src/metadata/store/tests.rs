@@ -5,7 +5,7 @@ use std::sync::mpsc::{Sender, channel};
 
 use super::*;
 use crate::config::Settings;
-use crate::env::{FakeClock, Fault, FaultOp, Files, MemoryFiles, SeededRng};
+use crate::env::{FakeClock, Fault, FaultOp, Files, MemoryFiles, OpenMode, SeededRng};
 use crate::log::LogEnv;
 use crate::metadata::change::{Site, create_topics};
 use crate::metadata::format::{Format, Voters};
@@ -174,6 +174,46 @@ fn a_failed_flush_is_reported_and_nothing_is_acknowledged() {
     assert!(matches!(wait(running.store.submit(|_, _| topic("a"))), Err(StoreFailed::Stopped(_))));
     assert!(running.failed.recv().unwrap().contains("__cluster_metadata-0"));
     assert!(running.store.image().topics().is_empty(), "what is not durable is not shown");
+}
+
+#[test]
+fn a_decision_that_panics_ends_the_store_with_a_report() {
+    let files = MemoryFiles::new(1);
+    formatted(&files);
+    let running = start(&files);
+    let decided = running.store.submit(|_, _| -> Decision<()> { panic!("a fault made for this test") });
+    assert!(matches!(wait(decided), Err(StoreFailed::Stopped(_))));
+    assert!(running.failed.recv().unwrap().contains("fault of this program"));
+}
+
+#[test]
+fn damage_below_a_snapshot_is_told_and_never_cut() {
+    let files = MemoryFiles::new(1);
+    formatted(&files);
+    let mut journal = journal(&files).unwrap();
+    journal.append(&topic("a").records, Timestamp(9)).unwrap();
+    journal.flush().unwrap();
+    journal.take_snapshot(Timestamp(9)).unwrap();
+    journal.append(&topic("b").records, Timestamp(9)).unwrap();
+    journal.flush().unwrap();
+    drop(journal);
+    let part = Path::new(DIR).join("__cluster_metadata-0/00000000000000000099-0000000001.checkpoint.part");
+    files.open(&part, OpenMode::Create).unwrap();
+    let log = Path::new(DIR).join("__cluster_metadata-0/00000000000000000000.log");
+    let file = files.open(&log, OpenMode::ReadWrite).unwrap();
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, 100).unwrap();
+    file.write_all_at(&[byte[0] ^ 1], 100).unwrap();
+    let len = file.len().unwrap();
+    let outcome = self::journal(&files);
+    assert!(files.metadata(&part).is_err(), "a snapshot that was never finished goes");
+    assert!(files.metadata(&log).unwrap().len >= len, "nothing is cut");
+    if let Ok(journal) = outcome {
+        assert!(
+            journal.image().topics().by_name("b").is_some(),
+            "what the snapshot does not need does no harm"
+        );
+    }
 }
 
 #[test]
