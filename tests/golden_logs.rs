@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use kafka_disk::{expected, unpack};
 use klamm::env::{FakeClock, Files, RealFiles, SeededRng};
-use klamm::log::{FoundPartition, Log, LogConfig, LogDirectory, LogEnv, LogError, ReadRequest};
+use klamm::log::{FoundPartition, Log, LogConfig, LogDirectory, LogEnv, LogError, ReadRequest, checkpoint};
 use klamm::record::{Batches, Record, TimestampType};
 use klamm::types::{Offset, TopicPartition};
 use serde_json::{Value, json};
@@ -196,14 +196,8 @@ fn a_crashed_directory_recovers_to_what_kafka_served() {
     let tmp = tempfile::tempdir().unwrap();
     unpack("crashed", tmp.path());
     let expected = expected("crashed");
-    let (directory, mut found, clean) = directory(tmp.path());
+    let (directory, found, clean) = directory(tmp.path());
     assert!(!clean && found.len() > 10);
-    for found in &mut found {
-        // Damaged by hand below their recovery points: see the next test.
-        if ["torn-body", "torn-crc"].contains(&found.tp.topic.as_ref()) {
-            found.state.recovery_point = Offset(0);
-        }
-    }
     let opened = directory.open_logs(&found, &config, 2).unwrap();
     for (found, opened) in found.iter().zip(opened) {
         let (log, report) = opened.unwrap_or_else(|error| panic!("{}: {error}", found.tp));
@@ -214,12 +208,16 @@ fn a_crashed_directory_recovers_to_what_kafka_served() {
 }
 
 #[test]
-fn what_was_durable_is_never_cut() {
+fn below_a_recovery_point_of_its_own_klamm_cuts_nothing() {
     let tmp = tempfile::tempdir().unwrap();
     unpack("crashed", tmp.path());
+    let path = tmp.path().join("data").join(checkpoint::RECOVERY_POINT);
+    let mut points = checkpoint::read(&RealFiles, &path).unwrap();
+    assert_eq!(points[&TopicPartition::new("torn-body", 0)], Offset(30));
+    checkpoint::sign(&mut points);
+    checkpoint::write(&RealFiles, &path, &points).unwrap();
     let (directory, mut found, _) = directory(tmp.path());
     found.retain(|found| found.tp.topic.as_ref() == "torn-body");
-    assert_eq!(found[0].state.recovery_point, Offset(30));
     let path = found[0].dir.join("00000000000000000000.log");
     let before = RealFiles.metadata(&path).unwrap().len;
     let opened = directory.open_logs(&found, &config, 1).unwrap();
@@ -234,8 +232,7 @@ fn a_directory_stopped_cleanly_by_klamm_opens_without_recovery() {
     unpack("crashed", tmp.path());
     let expected = expected("crashed");
     for stop in 0..2 {
-        let (directory, mut found, clean) = directory(tmp.path());
-        found.retain(|found| !["torn-body", "torn-crc"].contains(&found.tp.topic.as_ref()));
+        let (directory, found, clean) = directory(tmp.path());
         assert_eq!(clean, stop == 1);
         for opened in directory.open_logs(&found, &config, 2).unwrap() {
             let (log, report) = opened.unwrap();

@@ -106,20 +106,10 @@ impl Replicas {
                 self.partitions.insert(Arc::new(partition));
             }
         }
-        let broken = self.found_but_closed(contents);
         for topic in image.topics().iter() {
-            self.create_missing(topic, image, &effective, &broken)?;
+            self.create_missing(topic, image, &effective)?;
         }
         Ok(())
-    }
-
-    /// Partitions that lie in a directory and could not be opened: they are not made anew.
-    fn found_but_closed(&self, contents: &[Contents]) -> Vec<TopicPartition> {
-        let found = contents.iter().flat_map(|c| &c.partitions);
-        found
-            .filter(|f| f.topic_id.is_none_or(|id| self.partitions.get(id, f.tp.partition).is_none()))
-            .map(|f| f.tp.clone())
-            .collect()
     }
 
     /// Follows the metadata from one image to the next. Called before the new image is published, so
@@ -137,13 +127,13 @@ impl Replicas {
         }
         for topic in before.topics().iter() {
             if after.topics().by_id(topic.id).is_none() {
-                self.delete(topic.id)?;
+                self.delete(topic)?;
             }
         }
         for topic in after.topics().iter() {
             let was = before.topics().by_id(topic.id);
             if was.is_none_or(|was| !Arc::ptr_eq(was, topic)) {
-                self.create_missing(topic, after, &new, &[])?;
+                self.create_missing(topic, after, &new)?;
                 self.enter_epochs(topic);
             }
             let configs = |image: &Image| image.configs().of_topic(&topic.name).clone();
@@ -158,19 +148,15 @@ impl Replicas {
         Ok(())
     }
 
-    fn create_missing(
-        &self,
-        topic: &Topic,
-        image: &Image,
-        effective: &Effective,
-        except: &[TopicPartition],
-    ) -> Result<(), LogError> {
+    /// Makes the partitions of a topic that are nowhere; one that could not be opened is not made anew.
+    fn create_missing(&self, topic: &Topic, image: &Image, effective: &Effective) -> Result<(), LogError> {
         let mut config = None;
         let mut touched: Vec<Arc<LogDirectory>> = Vec::new();
         for (&index, info) in &topic.partitions {
             let tp = TopicPartition::new(Arc::clone(&topic.name), index);
             let here = info.replicas.contains(&self.node);
-            if !here || self.partitions.get(topic.id, index).is_some() || except.contains(&tp) {
+            let exists = self.partitions.get(topic.id, index).is_some();
+            if !here || exists || self.directories.iter().any(|d| d.is_closed(&tp)) {
                 continue;
             }
             let config = config.get_or_insert_with(|| effective.topic(image, &topic.name));
@@ -201,15 +187,11 @@ impl Replicas {
         }
     }
 
-    fn delete(&self, topic: TopicId) -> Result<(), LogError> {
-        for partition in self.partitions.remove_topic(topic) {
-            partition.close();
-            let tp = partition.name();
-            for directory in self.directories.iter().filter(|d| d.log(tp).is_some()) {
-                directory.delete_log(tp)?;
-            }
-        }
-        Ok(())
+    fn delete(&self, topic: &Topic) -> Result<(), LogError> {
+        self.partitions.remove_topic(topic.id).iter().for_each(|partition| partition.close());
+        let name = |index: &i32| TopicPartition::new(Arc::clone(&topic.name), *index);
+        let all: Vec<TopicPartition> = topic.partitions.keys().map(name).collect();
+        self.directories.iter().try_for_each(|directory| directory.delete_logs(&all))
     }
 }
 

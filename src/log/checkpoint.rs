@@ -18,6 +18,10 @@ pub const HIGH_WATERMARK: &str = "replication-offset-checkpoint";
 /// Where the cleaner goes on.
 pub const CLEANER: &str = "cleaner-offset-checkpoint";
 
+/// The topic and partition, neither of them possible, of the line by which [`sign`] tells that this program
+/// wrote the recovery points. Kafka passes over it, and writes the file without it.
+const SIGNATURE: (&str, i32) = ("klamm", -1);
+
 /// An offset for each partition.
 pub type Offsets = BTreeMap<TopicPartition, Offset>;
 
@@ -64,6 +68,16 @@ pub fn encode(offsets: &Offsets) -> String {
         let _ = writeln!(out, "{} {} {offset}", tp.topic, tp.partition);
     }
     out
+}
+
+/// Marks recovery points as this program's own: what lies below them was acknowledged as durable.
+pub fn sign(points: &mut Offsets) {
+    points.insert(TopicPartition::new(SIGNATURE.0, SIGNATURE.1), Offset::ZERO);
+}
+
+/// Takes the mark off; false if there was none, and so Kafka wrote the points.
+pub fn take_signature(points: &mut Offsets) -> bool {
+    points.remove(&TopicPartition::new(SIGNATURE.0, SIGNATURE.1)).is_some()
 }
 
 /// Reads a checkpoint file; one that is missing is empty.

@@ -1,4 +1,5 @@
 //! What lies at the root of a log directory.
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::checkpoint::{self, Offsets};
@@ -47,6 +48,8 @@ pub struct Contents {
     pub clean_shutdown: bool,
     /// The broker epoch in the marker, -1 if there is none.
     pub broker_epoch: i64,
+    /// Whether the recovery points hold a partition that is not here.
+    pub stale_points: bool,
     /// High watermarks.
     pub high_watermarks: Offsets,
     /// Names of the other files.
@@ -67,7 +70,8 @@ pub fn read(files: &dyn Files, root: &Path) -> Result<Contents, LogError> {
     if let Some(marker) = marker.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok()) {
         contents.broker_epoch = marker.get("brokerEpoch").and_then(|epoch| epoch.as_i64()).unwrap_or(-1);
     }
-    let points = checkpoint::read(files, &root.join(checkpoint::RECOVERY_POINT))?;
+    let mut points = checkpoint::read(files, &root.join(checkpoint::RECOVERY_POINT))?;
+    let own_points = checkpoint::take_signature(&mut points);
     let starts = checkpoint::read(files, &root.join(checkpoint::LOG_START))?;
     contents.high_watermarks = checkpoint::read(files, &root.join(checkpoint::HIGH_WATERMARK))?;
     let clean_shutdown = contents.clean_shutdown;
@@ -91,7 +95,7 @@ pub fn read(files: &dyn Files, root: &Path) -> Result<Contents, LogError> {
                     contents.unborn.push(dir);
                     continue;
                 }
-                let state = OpenState { recovery_point, log_start_offset, clean_shutdown };
+                let state = OpenState { recovery_point, own_points, log_start_offset, clean_shutdown };
                 contents.partitions.push(FoundPartition { tp, dir, topic_id, state });
             }
             DirName::Delete => contents.deleted.push(dir),
@@ -103,6 +107,10 @@ pub fn read(files: &dyn Files, root: &Path) -> Result<Contents, LogError> {
             }
         }
     }
+    contents.stale_points = {
+        let here: BTreeSet<&TopicPartition> = contents.partitions.iter().map(|found| &found.tp).collect();
+        points.keys().any(|tp| !here.contains(tp))
+    };
     Ok(contents)
 }
 

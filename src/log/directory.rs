@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -28,6 +28,11 @@ pub struct LogDirectory {
     env: Arc<LogEnv>,
     path: PathBuf,
     logs: Mutex<BTreeMap<TopicPartition, Arc<Log>>>,
+    /// Partitions that could not be opened. Their points stay what they were: the next start must still
+    /// know what was durable.
+    closed: Mutex<BTreeMap<TopicPartition, FoundPartition>>,
+    /// Whether the checkpoints hold partitions that are not here.
+    stale_points: AtomicBool,
     flusher: Flusher,
     /// Directories that wait for removal, and when.
     removals: Mutex<Vec<(Timestamp, PathBuf)>>,
@@ -61,6 +66,8 @@ impl LogDirectory {
             env,
             path,
             logs: Mutex::default(),
+            closed: Mutex::default(),
+            stale_points: AtomicBool::new(contents.stale_points),
             flusher,
             removals: Mutex::new(removals),
             checkpointing: Mutex::default(),
@@ -99,6 +106,12 @@ impl LogDirectory {
         self.map().get(tp).cloned()
     }
 
+    /// Whether the partition lies here and could not be opened.
+    #[must_use]
+    pub fn is_closed(&self, tp: &TopicPartition) -> bool {
+        self.closed().contains_key(tp)
+    }
+
     /// Opens partitions that were found, on `threads` threads; results are in the order of `found`.
     /// Before the first log changes, the marker of the last clean stop is removed: from here on a crash
     /// means recovery.
@@ -130,10 +143,22 @@ impl LogDirectory {
         });
         let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
         results.sort_by_key(|(at, _)| *at);
+        if self.stale_points.load(Ordering::Relaxed) {
+            // Points of a partition that is gone must not be taken for those of a new one of its name.
+            self.save_points()?;
+        }
         Ok(results.into_iter().map(|(_, opened)| opened).collect())
     }
 
     fn open_log(&self, found: &FoundPartition, config: Arc<LogConfig>) -> Opened {
+        let opened = self.try_open(found, config);
+        if opened.is_err() {
+            self.closed().insert(found.tp.clone(), found.clone());
+        }
+        opened
+    }
+
+    fn try_open(&self, found: &FoundPartition, config: Arc<LogConfig>) -> Opened {
         let Some(topic_id) = found.topic_id else {
             let reason = "partition.metadata is missing or broken, so the topic's id is not known";
             return Err(LogError::corrupt(&found.dir, reason));
@@ -173,19 +198,36 @@ impl LogDirectory {
         self.env.files.sync_dir(&self.path).at(&self.path)
     }
 
-    /// Takes a partition out of service and sets its directory aside to be removed after
-    /// `file.delete.delay.ms`. Durable when this returns; a partition of that name can be made at once.
+    /// Takes partitions out of service, those that could not be opened too, and sets their directories aside
+    /// to be removed after `file.delete.delay.ms`. Durable when this returns; partitions of these names can be
+    /// made at once. Those that are not here are passed over.
     ///
     /// # Errors
     /// The system's.
-    pub fn delete_log(&self, tp: &TopicPartition) -> Result<(), LogError> {
-        let Some(log) = self.map().remove(tp) else { return Ok(()) };
-        let to = self.path.join(renamed_dir(tp, self.env.rng.uuid(), "-delete"));
-        log.leave(&to)?;
+    pub fn delete_logs(&self, partitions: &[TopicPartition]) -> Result<(), LogError> {
+        let now = self.env.clock.now().get();
+        let mut removals = Vec::new();
+        for tp in partitions {
+            let to = || self.path.join(renamed_dir(tp, self.env.rng.uuid(), "-delete"));
+            let log = self.map().remove(tp);
+            let closed = self.closed().remove(tp);
+            if let Some(log) = log {
+                let to = to();
+                log.leave(&to)?;
+                let due = now.saturating_add(log.config().file_delete_delay_ms);
+                removals.push((Timestamp(due), to));
+            } else if let Some(found) = closed {
+                let to = to();
+                self.env.files.rename(&found.dir, &to).at(&found.dir)?;
+                removals.push((Timestamp(now), to));
+            }
+        }
+        if removals.is_empty() {
+            return Ok(());
+        }
         self.sync_names()?;
-        let due = self.env.clock.now().get().saturating_add(log.config().file_delete_delay_ms);
-        self.removals().push((Timestamp(due), to));
-        // Offsets of a deleted partition must not be taken for those of a new one of its name.
+        self.removals().extend(removals);
+        // Points of a deleted partition must not be taken for those of a new one of its name.
         self.save_points()
     }
 
@@ -197,6 +239,7 @@ impl LogDirectory {
         let to = self.path.join(renamed_dir(&found.tp, self.env.rng.uuid(), "-stray"));
         self.env.files.rename(&found.dir, &to).at(&found.dir)?;
         self.sync_names()?;
+        self.stale_points.store(true, Ordering::Relaxed);
         Ok(to)
     }
 
@@ -231,6 +274,12 @@ impl LogDirectory {
     fn save_points(&self) -> Result<(), LogError> {
         let _turn = self.checkpointing.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut points, mut starts) = (Offsets::new(), Offsets::new());
+        for (tp, found) in self.closed().iter().filter(|(_, found)| found.state.own_points) {
+            points.insert(tp.clone(), found.state.recovery_point);
+            if found.state.log_start_offset > Offset::ZERO {
+                starts.insert(tp.clone(), found.state.log_start_offset);
+            }
+        }
         for log in self.logs() {
             let (start, base) = log.log_start_and_base();
             points.insert(log.topic_partition().clone(), log.recovery_point());
@@ -238,9 +287,12 @@ impl LogDirectory {
                 starts.insert(log.topic_partition().clone(), start);
             }
         }
+        checkpoint::sign(&mut points);
         let files = self.env.files.as_ref();
         checkpoint::write(files, &self.path.join(checkpoint::RECOVERY_POINT), &points)?;
-        checkpoint::write(files, &self.path.join(checkpoint::LOG_START), &starts)
+        checkpoint::write(files, &self.path.join(checkpoint::LOG_START), &starts)?;
+        self.stale_points.store(false, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Writes the high watermarks, which only their owner knows.
@@ -318,6 +370,10 @@ impl LogDirectory {
 
     fn map(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, Arc<Log>>> {
         self.logs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn closed(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, FoundPartition>> {
+        self.closed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn removals(&self) -> MutexGuard<'_, Vec<(Timestamp, PathBuf)>> {

@@ -31,8 +31,12 @@ const MAX_MARKER: usize = 4096;
 /// What the log directory knows of a log before it is opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OpenState {
-    /// Everything below is durable.
+    /// Everything below was flushed.
     pub recovery_point: Offset,
+    /// Whether this program wrote the recovery point, and so acknowledged what lies below it. Kafka's own
+    /// rule holds for Kafka's points: the whole segment that holds the point is recovered, and cut at a
+    /// bad batch.
+    pub own_points: bool,
     /// The log start, where it is above the first segment's base.
     pub log_start_offset: Offset,
     /// The last stop of the directory's broker was a clean one.
@@ -82,13 +86,17 @@ impl Log {
         if is_new {
             segments.push(Segment::create(files, &dir, state.log_start_offset, now)?);
         }
+        let point = match segments.iter().rev().find(|segment| segment.base <= state.recovery_point) {
+            Some(holds_point) if !state.own_points => holds_point.base,
+            _ => state.recovery_point,
+        };
         let stored_epochs = read_epochs(files, &dir)?;
         let mut epochs = stored_epochs.clone().unwrap_or_default();
         let mut recovery = Recovery {
             files,
             dir: &dir,
             config: &config,
-            recovery_point: state.recovery_point,
+            recovery_point: point,
             clean: state.clean_shutdown,
             report: RecoveryReport::default(),
         };
@@ -109,7 +117,7 @@ impl Log {
         inner.epochs_dirty = epochs_dirty;
         inner.log_start = state.log_start_offset.max(first);
         inner.end = end;
-        let point = state.recovery_point.clamp(first, end.max(first));
+        let point = point.clamp(first, end.max(first));
         inner.recovery_point = if state.clean_shutdown { end } else { point };
         inner.durable = inner.recovery_point;
         // Names made before a kill may not be durable; the next flush sees to it.
@@ -119,7 +127,8 @@ impl Log {
         if inner.log_start > end {
             begin_anew(files, &mut inner, now)?;
         }
-        report.replayed_from = restore_state(files, &mut inner, &snapshots, now)?;
+        let stored = read_state(files, &mut inner, state.own_points)?;
+        report.replayed_from = restore_state(files, &mut inner, stored, &snapshots, now)?;
         if inner.durable < inner.end {
             inner.unflushed_since = Some(now);
             inner.unsynced = unsynced(files, &mut inner)?;
@@ -199,15 +208,10 @@ fn unsynced(files: &dyn Files, inner: &mut Inner) -> Result<Vec<Arc<dyn File>>, 
     Ok(unsynced)
 }
 
-/// Producer state and what else Kafka's files do not say: from `klamm.state` if it reaches the recovery
-/// point, else from the newest sound snapshot not past it; and from there by replay of the batches.
-fn restore_state(
-    files: &dyn Files,
-    inner: &mut Inner,
-    snapshots: &[Offset],
-    now: Timestamp,
-) -> Result<Offset, LogError> {
-    let stored = env::read_small(files, &inner.dir.join(STATE)).ok().and_then(|bytes| State::parse(&bytes));
+/// What `klamm.state` says. If Kafka has written since, only deletions still hold: the file is removed.
+fn read_state(files: &dyn Files, inner: &mut Inner, is_own: bool) -> Result<Option<State>, LogError> {
+    let path = inner.dir.join(STATE);
+    let stored = env::read_small(files, &path).ok().and_then(|bytes| State::parse(&bytes));
     inner.deleted_before = match &stored {
         Some(state) => state.deleted_before,
         None if inner.segments.first().is_some_and(|first| first.base < inner.log_start) => inner.log_start,
@@ -215,6 +219,24 @@ fn restore_state(
     };
     // A deleted segment whose new name was not durable may be back: it stays deleted.
     inner.log_start = inner.log_start.max(inner.deleted_before.min(inner.end));
+    if is_own || stored.is_none() {
+        return Ok(stored);
+    }
+    files.remove_file(&path).at(&path)?;
+    inner.deletion_dirty = true;
+    inner.names_dirty = true;
+    Ok(None)
+}
+
+/// Producer state and what else Kafka's files do not say: from `klamm.state` if it reaches the recovery
+/// point, else from the newest sound snapshot not past it; and from there by replay of the batches.
+fn restore_state(
+    files: &dyn Files,
+    inner: &mut Inner,
+    stored: Option<State>,
+    snapshots: &[Offset],
+    now: Timestamp,
+) -> Result<Offset, LogError> {
     let mut from = inner.segments.first().map_or(Offset::ZERO, |first| first.base);
     match stored {
         Some(state) if state.offset >= inner.recovery_point && state.offset <= inner.end => {

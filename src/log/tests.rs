@@ -156,7 +156,7 @@ fn a_producers_retries_are_harmless_and_survive_a_restart() {
     check(&log);
     log.checkpoint().unwrap();
     bench.files.kill();
-    let state = OpenState { recovery_point: Offset(14), ..OpenState::default() };
+    let state = OpenState { recovery_point: Offset(14), own_points: true, ..OpenState::default() };
     let (log, report) = bench.open(state).unwrap();
     assert_eq!(report.checked_bytes, 0, "nothing lies past the recovery point");
     check(&log);
@@ -192,10 +192,13 @@ fn what_lies_below_the_recovery_point_is_never_cut() {
     let path = Path::new("d/t-0/00000000000000000000.log");
     let file = bench.files.open(path, crate::env::OpenMode::ReadWrite).unwrap();
     file.set_len(3 * size - 5).unwrap();
-    let opened = bench.open(OpenState { recovery_point: Offset(3), ..OpenState::default() });
+    let opened =
+        bench.open(OpenState { recovery_point: Offset(3), own_points: true, ..OpenState::default() });
     assert!(matches!(opened, Err(LogError::Damaged { .. })));
     assert_eq!(file.len().unwrap(), 3 * size - 5);
-    let (log, report) = bench.open(OpenState { recovery_point: Offset(2), ..OpenState::default() }).unwrap();
+    let (log, report) = bench
+        .open(OpenState { recovery_point: Offset(2), own_points: true, ..OpenState::default() })
+        .unwrap();
     assert_eq!((log.log_end(), report.cut_bytes), (Offset(2), size - 5));
 }
 
@@ -263,7 +266,7 @@ fn a_timestamp_in_the_future_counts_as_its_write_time() {
     bench.append(&log, batch(NOW, &["now"])).unwrap();
     log.checkpoint().unwrap();
     bench.files.crash();
-    let state = OpenState { recovery_point: Offset(2), ..OpenState::default() };
+    let state = OpenState { recovery_point: Offset(2), own_points: true, ..OpenState::default() };
     let (log, _) = bench.open(state).unwrap();
     bench.clock.set_wall(NOW + 1000);
     assert_eq!(log.apply_retention().unwrap(), Offset(0));

@@ -455,7 +455,8 @@ fn open_log(env: &Arc<LogEnv>, dir: &Path, options: &StoreOptions, from: Offset)
     let log_start_offset = if has_log { Offset::ZERO } else { from };
     // A snapshot is taken only of what is on disk: the log is scanned from there on, and a bad batch before
     // it is damage, not a torn end.
-    let state = OpenState { log_start_offset, recovery_point: from, ..OpenState::default() };
+    let state =
+        OpenState { log_start_offset, recovery_point: from, own_points: true, ..OpenState::default() };
     let (log, report) =
         Log::open(Arc::clone(env), dir.to_owned(), tp, Uuid::METADATA_TOPIC, Arc::new(config), state)?;
     if report.cut_bytes > 0 {
