@@ -213,6 +213,13 @@ impl ClassicGroup {
         record(&self.id, None)
     }
 
+    /// The value that the log holds.
+    #[cfg(test)]
+    pub(in super::super) fn kept(&self) -> Option<GroupMetadataValue<'_>> {
+        let bytes = self.persisted.as_deref()?;
+        Some(GroupMetadataValue::decode(&mut Reader::new(bytes), super::KEPT_VERSION).unwrap())
+    }
+
     /// Where it stands.
     #[must_use]
     pub fn state(&self) -> State {

@@ -101,6 +101,7 @@ impl Turn<'_> {
         let protocols = protocols_of(request);
         if !self.has_room(&request.member_id) {
             self.drop_member(&request.member_id);
+            self.complete_if_all_joined();
             return refuse("", ErrorCode::GROUP_MAX_SIZE_REACHED);
         }
         if !self.group.accepts(&request.protocol_type, &protocols) {

@@ -10,6 +10,8 @@ mod join;
 mod leave;
 mod rebalance;
 mod sync;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
