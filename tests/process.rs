@@ -14,6 +14,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use compat_tests::broker::{Broker, Process, answers, free_port, klamm, serve};
+use compat_tests::wait_for;
 
 /// SIGTERM stops in order within this.
 const STOP: Duration = Duration::from_secs(5);
@@ -52,10 +53,12 @@ fn a_signal_stops_it_in_order_and_it_starts_again() {
 #[test]
 fn the_start_line_says_where_it_listens_and_where_its_data_is() {
     let mut broker = Broker::start();
-    let output = broker.process().output();
     let (address, data) = (broker.address(), broker.data());
-    let said = output.lines().filter(|l| l.contains(&address) && l.contains(&*data.to_string_lossy()));
-    assert_eq!(said.count(), 1, "{output}");
+    wait_for("the line", STOP, || {
+        let output = broker.process().output();
+        let said = output.lines().filter(|l| l.contains(&address) && l.contains(&*data.to_string_lossy()));
+        (said.count() == 1).then_some(())
+    });
 }
 
 #[test]

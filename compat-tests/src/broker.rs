@@ -239,6 +239,17 @@ impl Broker {
     }
 }
 
+impl Drop for Broker {
+    /// A directory that a failed test leaves is evidence.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.kill();
+            self.folder.disable_cleanup(true);
+            eprintln!("--- the broker's directory is kept: {}", self.folder.path().display());
+        }
+    }
+}
+
 fn launch(folder: &Path, port: u16, options: &[String]) -> Process {
     let mut command = serve(&folder.join("data"), port);
     for option in options {

@@ -34,13 +34,13 @@ impl Known {
     /// Whether this line is about a field of a step's reply.
     #[must_use]
     pub fn explains(&self, scenario: &str, step: &str, path: &str) -> bool {
-        self.belongs_to(scenario) && fits(&self.step, step) && fits(&self.path, path)
+        fits(&self.scenario, scenario) && fits(&self.step, step) && fits(&self.path, path)
     }
 
-    /// Whether this line is about a scenario.
+    /// Whether this line is about this scenario alone, and so must explain something in it.
     #[must_use]
-    pub fn belongs_to(&self, scenario: &str) -> bool {
-        fits(&self.scenario, scenario)
+    pub fn is_of(&self, scenario: &str) -> bool {
+        self.scenario == scenario
     }
 }
 

@@ -20,6 +20,8 @@ use crate::normal::{BARRIER, compare, normal};
 use crate::wire::{Answer, Connection, decode_reply};
 use crate::{batch, wait_for};
 
+/// Options of every scenario: the records have fixed and therefore old times.
+const OPTIONS: &[&str] = &["log.retention.ms=-1"];
 /// How long a step with `until` is repeated.
 const UNTIL: Duration = Duration::from_secs(10);
 /// How long a reply may take before it counts as none.
@@ -52,12 +54,8 @@ pub type Reply = (String, Value);
 /// With all differences that `differences.tsv` does not explain.
 pub fn run(name: &str) {
     let script = script(name);
-    let options: Vec<String> = script["options"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|o| o.as_str().map(str::to_owned))
-        .collect();
+    let more = script["options"].as_array().into_iter().flatten().filter_map(|o| o.as_str());
+    let options: Vec<String> = OPTIONS.iter().copied().chain(more).map(str::to_owned).collect();
     match std::env::var("KLAMM_RECORD").unwrap_or_default().as_str() {
         "" => {
             let borrowed: Vec<&str> = options.iter().map(String::as_str).collect();
@@ -151,7 +149,7 @@ fn judge(name: &str, kafka: &[Reply], klamm: &[Reply]) {
             }
         }
     }
-    for (line, _) in table.iter().zip(used).filter(|(k, used)| !used && k.belongs_to(name)) {
+    for (line, _) in table.iter().zip(used).filter(|(k, used)| !used && k.is_of(name)) {
         count += 1;
         let _ = writeln!(report, "  explains nothing any more: {line}");
     }

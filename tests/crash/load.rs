@@ -17,7 +17,7 @@ use super::judge::Expected;
 const WINDOW: usize = 5;
 const ALL: i16 = -1;
 
-/// Something to start a seed from.
+/// Nanoseconds since 1970: also something to start a seed from.
 pub fn clock() -> u64 {
     std::time::UNIX_EPOCH.elapsed().map_or(0, |d| d.as_nanos() as u64)
 }
@@ -67,6 +67,8 @@ pub struct Worker {
     pub id: u8,
     producer: Option<i64>,
     random: Random,
+    /// Milliseconds: the time of its first record. A recent one, so that no retention applies.
+    start: i64,
     lanes: Vec<Lane>,
 }
 
@@ -74,7 +76,7 @@ impl Worker {
     /// One that writes to all partitions.
     pub fn new(id: u8, partitions: i32, seed: u64) -> Self {
         let lanes = (0..partitions).map(|_| Lane::default()).collect();
-        Self { id, producer: None, random: Random::new(seed), lanes }
+        Self { id, producer: None, random: Random::new(seed), start: (clock() / 1_000_000) as i64, lanes }
     }
 
     /// What a partition must hold of this worker's.
@@ -156,7 +158,7 @@ impl Worker {
         for number in first..first + count {
             let key = format!("{}:{number}", self.id);
             let value = vec![b'a' + (number % 26) as u8; self.random.below(600) as usize];
-            let time = Timestamp(1_700_000_000_000 + i64::from(number));
+            let time = Timestamp(self.start + i64::from(number));
             builder.push(&NewRecord {
                 timestamp: time,
                 key: Some(key.as_bytes()),

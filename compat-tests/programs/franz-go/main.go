@@ -20,9 +20,12 @@ const (
 	records    = 300
 )
 
+// Recent, so that no retention applies.
+var startMs = time.Now().Add(-time.Minute).UnixMilli()
+
 func record(topic string, i int) *kgo.Record {
 	r := &kgo.Record{
-		Topic: topic, Partition: int32(i % partitions), Timestamp: time.UnixMilli(int64(1_000_000 + i)),
+		Topic: topic, Partition: int32(i % partitions), Timestamp: time.UnixMilli(startMs + int64(i)),
 		Headers: []kgo.RecordHeader{{Key: "n", Value: fmt.Append(nil, i)}, {Key: "n", Value: []byte("twice")}},
 	}
 	if i%7 != 0 {
@@ -100,7 +103,7 @@ func codec(ctx context.Context, bootstrap, topic string, codec kgo.CompressionCo
 // exact reads from an offset and from a time.
 func exact(ctx context.Context, bootstrap, topic string) error {
 	for name, offset := range map[string]kgo.Offset{
-		"offset": kgo.NewOffset().At(10), "time": kgo.NewOffset().AfterMilli(1_000_000 + 10*partitions), "end": kgo.NewOffset().AtEnd().Relative(-int64(records/partitions) + 10),
+		"offset": kgo.NewOffset().At(10), "time": kgo.NewOffset().AfterMilli(startMs + 10*partitions), "end": kgo.NewOffset().AtEnd().Relative(-int64(records/partitions) + 10),
 	} {
 		consumer, err := kgo.NewClient(kgo.SeedBrokers(bootstrap),
 			kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: offset}}))

@@ -5,10 +5,13 @@ partitions, sends records to each, and reads them back by assignment, without a 
 """
 
 import sys
+import time as clock
 import traceback
 
 PARTITIONS = 3
 RECORDS = 300
+# Recent, so that no retention applies.
+START_MS = int(clock.time() * 1000) - 60_000
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
 
 
@@ -26,7 +29,7 @@ def headers(i):
 
 
 def time(i):
-    return 1_000_000 + i
+    return START_MS + i
 
 
 def check(records):

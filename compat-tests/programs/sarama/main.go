@@ -16,9 +16,12 @@ const (
 	records    = 300
 )
 
+// Recent, so that no retention applies.
+var startMs = time.Now().Add(-time.Minute).UnixMilli()
+
 func message(topic string, i int) *sarama.ProducerMessage {
 	m := &sarama.ProducerMessage{
-		Topic: topic, Partition: int32(i % partitions), Timestamp: time.UnixMilli(int64(1_000_000 + i)),
+		Topic: topic, Partition: int32(i % partitions), Timestamp: time.UnixMilli(startMs + int64(i)),
 		Value:   sarama.StringEncoder(fmt.Sprintf("value-%d", i)),
 		Headers: []sarama.RecordHeader{{Key: []byte("n"), Value: fmt.Append(nil, i)}, {Key: []byte("n"), Value: []byte("twice")}},
 	}
@@ -83,7 +86,10 @@ func read(consumer sarama.Consumer, topic string, partition int32) error {
 	defer from.Close()
 	for n := range int64(records / partitions) {
 		select {
-		case m := <-from.Messages():
+		case m, open := <-from.Messages():
+			if !open {
+				return fmt.Errorf("partition %d: the reader ended before offset %d", partition, n)
+			}
 			i := int(n)*partitions + int(partition)
 			want := message(topic, i)
 			value, _ := want.Value.Encode()
