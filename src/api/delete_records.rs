@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::lookup::{by_name, is_internal, log_code};
+use super::lookup::{by_name, log_code};
 use super::{Context, Handling, Services};
+use crate::metadata::change::is_internal;
 use crate::partition::Partition;
 use crate::schema::clients::delete_records_request::DeleteRecordsRequest;
 use crate::schema::clients::delete_records_response::{

@@ -8,15 +8,6 @@ use crate::partition::{Partition, PartitionError};
 use crate::schema::ErrorCode;
 use crate::types::Uuid;
 
-/// Topics that only the broker writes to.
-pub(super) const INTERNAL_TOPICS: &[&str] =
-    &["__consumer_offsets", "__transaction_state", "__share_group_state"];
-
-/// Whether a topic is one of Kafka's internal ones.
-pub(super) fn is_internal(topic: &str) -> bool {
-    INTERNAL_TOPICS.contains(&topic)
-}
-
 /// Finds a partition by the topic's name.
 pub(super) fn by_name(services: &Services, topic: &str, index: i32) -> Result<Arc<Partition>, ErrorCode> {
     let image = services.metadata.image();

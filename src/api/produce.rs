@@ -8,9 +8,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::lookup::{by_id, by_name, is_internal, log_code};
+use super::lookup::{by_id, by_name, log_code};
 use super::{Context, Handling, Refusal, Services};
 use crate::config::{CompressionType, TimestampType as TimestampOption, TopicConfig};
+use crate::metadata::change::is_internal;
 use crate::partition::Partition;
 use crate::record::{Codec, Compression, Depth, Rejection, Rules, TimestampType, validate};
 use crate::schema::clients::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::start::Environment;
+use super::Environment;
 use crate::config::Loaded;
 use crate::log::{Contents, LogDirectory, LogEnv, LogError};
 use crate::metadata::features::DEFAULT_METADATA_VERSION;

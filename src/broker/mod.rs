@@ -13,4 +13,19 @@ mod start;
 mod timers;
 
 pub use directories::DirectoryError;
-pub use start::{Broker, Environment, StartError};
+use std::sync::Arc;
+
+use crate::env::{Clock, Files, Rng};
+
+pub use start::{Broker, StartError};
+
+/// What the broker takes from outside.
+#[derive(Clone)]
+pub struct Environment {
+    /// The file system.
+    pub files: Arc<dyn Files>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub rng: Arc<dyn Rng>,
+}

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::Environment;
 use super::directories::Opened;
-use super::start::{Environment, StartError};
+use super::start::StartError;
 use crate::config::{BrokerConfig, Endpoint};
 use crate::metadata::change::{self, Registration};
 use crate::metadata::features::METADATA_VERSION;

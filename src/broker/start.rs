@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::Environment;
 use super::directories::{self, DirectoryError, Opened};
 use super::effective::Effective;
 use super::replicas::Replicas;
@@ -16,7 +17,7 @@ use super::{descriptors, registration};
 use crate::api::{InForce, Services};
 use crate::config::Loaded;
 use crate::coordinator::runtime::Groups;
-use crate::env::{Clock, Files, Rng};
+use crate::env::Clock;
 use crate::log::LogError;
 use crate::metadata::store::{Applier, Journal, Store, StoreError, StoreOptions};
 use crate::metadata::{Image, Topic, features};
@@ -26,17 +27,6 @@ use crate::types::{NodeId, Offset};
 
 /// How long accepted requests may take to be answered when the broker stops.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
-
-/// What the broker takes from outside.
-#[derive(Clone)]
-pub struct Environment {
-    /// The file system.
-    pub files: Arc<dyn Files>,
-    /// Time.
-    pub clock: Arc<dyn Clock>,
-    /// Randomness.
-    pub rng: Arc<dyn Rng>,
-}
 
 /// What keeps a broker from starting. The message says where and what to do.
 #[derive(Debug, thiserror::Error)]
