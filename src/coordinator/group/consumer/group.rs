@@ -63,10 +63,10 @@ impl PartialEq for ConsumerGroup {
 }
 
 impl ConsumerGroup {
-    /// A group without members.
+    /// A group without members. As in Kafka its epochs begin with 1, so that 0 is what joins.
     #[must_use]
     pub fn new(id: Arc<str>) -> Self {
-        Self { id, ..Self::default() }
+        Self { id, epoch: 1, target_epoch: 1, ..Self::default() }
     }
 
     /// Whether it has no member.

@@ -1,7 +1,7 @@
 //! Kafka's fingerprint of what a group's topics look like: when it changes, the group rebalances.
 //!
 //! XXH3 (64 bits, seed 0) over fields in little-endian order; a string is its UTF-16 units and then
-//! their number. Compared with records of Kafka 4.3.
+//! their number. A group's is that of its topics' in the order of their names.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -42,8 +42,7 @@ pub(super) fn group_hash<'a>(topics: impl Iterator<Item = &'a Arc<str>>, cluster
         return 0;
     }
     let mut hashed = Hashed::default();
-    for (name, topic) in topics.values() {
-        hashed.text(name);
+    for topic in topics.values() {
         hashed.0.extend_from_slice(&topic_hash(topic, cluster).to_le_bytes());
     }
     hashed.finish()

@@ -217,6 +217,8 @@ fn find_or_begin(
     let member = match instance.filter(|_| joins) {
         Some(instance) => match draft.group.static_member(instance).cloned() {
             None => return Ok(Member::new(id())),
+            // Kafka refuses this too; but it is the same member, whose last reply was lost.
+            Some(old) if *old.id == *request.member_id && old.has.epoch != LEAVE_STATIC => Some(old),
             Some(old) => {
                 if !old.is_classic() && old.has.epoch != LEAVE_STATIC {
                     let message = format!("The instance id {instance} is in use by member {}.", old.id);

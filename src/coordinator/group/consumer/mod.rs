@@ -25,6 +25,8 @@ mod options;
 mod pattern;
 mod reconcile;
 mod records;
+#[cfg(test)]
+mod tests;
 mod update;
 
 use std::sync::Arc;

@@ -81,7 +81,7 @@ pub(super) fn update(
     let old_assignor = options.assignor(group.preferred_assignor(None, None));
     let assignor = options.assignor(group.preferred_assignor(known.map(|m| &*m.wants), Some(&*member.wants)));
 
-    let mut bump = topics_changed || patterns.changed || old_assignor != assignor || group.epoch == 0;
+    let mut bump = topics_changed || patterns.changed || old_assignor != assignor;
     let mut epoch = group.epoch;
     if bump || group.must_look(view.cluster) {
         let mut topics = group.named_topics(known.as_slice());
