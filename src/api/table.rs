@@ -5,13 +5,14 @@ use crate::schema::{Api, DecodeError, Reader, api_key};
 
 use super::{Context, Handling, ListenerKind, Refusal, Services};
 use super::{
-    alter_configs, alter_partition_reassignments, alter_replica_log_dirs, api_versions, create_partitions,
-    create_topics, delete_groups, delete_records, delete_topics, describe_acls, describe_client_quotas,
-    describe_cluster, describe_configs, describe_groups, describe_log_dirs, describe_quorum,
-    describe_topic_partitions, describe_user_scram_credentials, elect_leaders, fetch, find_coordinator,
-    heartbeat, incremental_alter_configs, init_producer_id, join_group, leave_group, list_config_resources,
-    list_groups, list_offsets, list_partition_reassignments, metadata, offset_commit, offset_delete,
-    offset_fetch, offset_for_leader_epoch, produce, sync_group, update_features,
+    alter_configs, alter_partition_reassignments, alter_replica_log_dirs, api_versions,
+    consumer_group_describe, consumer_group_heartbeat, create_partitions, create_topics, delete_groups,
+    delete_records, delete_topics, describe_acls, describe_client_quotas, describe_cluster, describe_configs,
+    describe_groups, describe_log_dirs, describe_quorum, describe_topic_partitions,
+    describe_user_scram_credentials, elect_leaders, fetch, find_coordinator, heartbeat,
+    incremental_alter_configs, init_producer_id, join_group, leave_group, list_config_resources, list_groups,
+    list_offsets, list_partition_reassignments, metadata, offset_commit, offset_delete, offset_fetch,
+    offset_for_leader_epoch, produce, sync_group, update_features,
 };
 
 /// The ordered phase of an API. `Err` closes the connection: the body could not be read.
@@ -72,6 +73,8 @@ pub static TABLE: &[Row] = &[
     row(api_key::DESCRIBE_QUORUM, describe_quorum::handle),
     row(api_key::UPDATE_FEATURES, update_features::handle),
     row(api_key::DESCRIBE_CLUSTER, describe_cluster::handle),
+    row(api_key::CONSUMER_GROUP_HEARTBEAT, consumer_group_heartbeat::handle),
+    row(api_key::CONSUMER_GROUP_DESCRIBE, consumer_group_describe::handle),
     row(api_key::LIST_CONFIG_RESOURCES, list_config_resources::handle),
     row(api_key::DESCRIBE_TOPIC_PARTITIONS, describe_topic_partitions::handle),
 ];

@@ -22,33 +22,33 @@ pub(super) const OPTIONS: &[Opt] = &[
         .doc("How long in ms the coordinator gathers writes before it appends them; -1 adapts to the load."),
     int("group.coordinator.cached.buffer.max.bytes").default("1048588").at_least(524288).medium().cluster_wide().inert(Inert::Threads)
         .doc("Largest write buffer in bytes that the coordinator keeps for reuse."),
-    list("group.consumer.assignors").default("uniform,range").medium().pending()
+    list("group.consumer.assignors").default("uniform,range").medium()
         .doc("Assignors of consumer groups, the first one being the default: uniform, range."),
     boolean("group.consumer.assignor.offload.enable").default("true").medium().cluster_wide().internal().pending()
         .doc("Whether assignments of consumer groups are computed in the background."),
-    string("group.consumer.migration.policy").default("bidirectional").one_of_any_case(&["DISABLED", "DOWNGRADE", "UPGRADE", "BIDIRECTIONAL"]).medium().pending()
+    string("group.consumer.migration.policy").default("bidirectional").one_of_any_case(&["DISABLED", "DOWNGRADE", "UPGRADE", "BIDIRECTIONAL"]).medium()
         .doc("Whether live groups may turn from classic to consumer (upgrade), back (downgrade), both ways, or not at all."),
-    int("group.consumer.max.size").default("2147483647").at_least(1).medium().pending()
+    int("group.consumer.max.size").default("2147483647").at_least(1).medium()
         .doc("Most members of a consumer group."),
-    int("group.consumer.regex.refresh.interval.ms").default("600000").at_least(10000).medium().internal().pending()
+    int("group.consumer.regex.refresh.interval.ms").default("600000").at_least(10000).medium().internal()
         .doc("Interval in ms at which subscribed patterns are matched against the topics anew."),
-    int("group.consumer.assignment.interval.ms").default("1000").at_least(0).medium().cluster_wide().pending()
+    int("group.consumer.assignment.interval.ms").default("1000").at_least(0).medium().cluster_wide()
         .doc("Shortest time in ms between two assignments of a consumer group."),
-    int("group.consumer.min.assignment.interval.ms").default("0").at_least(0).medium().pending()
+    int("group.consumer.min.assignment.interval.ms").default("0").at_least(0).medium()
         .doc("Lower limit in ms for `consumer.assignment.interval.ms` of a group."),
-    int("group.consumer.max.assignment.interval.ms").default("15000").at_least(0).medium().pending()
+    int("group.consumer.max.assignment.interval.ms").default("15000").at_least(0).medium()
         .doc("Upper limit in ms for `consumer.assignment.interval.ms` of a group."),
-    int("group.consumer.heartbeat.interval.ms").default("5000").at_least(1).medium().pending()
+    int("group.consumer.heartbeat.interval.ms").default("5000").at_least(1).medium()
         .doc("Heartbeat interval in ms that consumer group members are told."),
-    int("group.consumer.min.heartbeat.interval.ms").default("5000").at_least(1).medium().pending()
+    int("group.consumer.min.heartbeat.interval.ms").default("5000").at_least(1).medium()
         .doc("Lower limit in ms for `consumer.heartbeat.interval.ms` of a group."),
-    int("group.consumer.max.heartbeat.interval.ms").default("15000").at_least(1).medium().pending()
+    int("group.consumer.max.heartbeat.interval.ms").default("15000").at_least(1).medium()
         .doc("Upper limit in ms for `consumer.heartbeat.interval.ms` of a group."),
-    int("group.consumer.session.timeout.ms").default("45000").at_least(1).medium().pending()
+    int("group.consumer.session.timeout.ms").default("45000").at_least(1).medium()
         .doc("After how many silent ms a consumer group member counts as gone."),
-    int("group.consumer.min.session.timeout.ms").default("45000").at_least(1).medium().pending()
+    int("group.consumer.min.session.timeout.ms").default("45000").at_least(1).medium()
         .doc("Lower limit in ms for `consumer.session.timeout.ms` of a group."),
-    int("group.consumer.max.session.timeout.ms").default("60000").at_least(1).medium().pending()
+    int("group.consumer.max.session.timeout.ms").default("60000").at_least(1).medium()
         .doc("Upper limit in ms for `consumer.session.timeout.ms` of a group."),
     int("offset.metadata.max.bytes").default("4096").high().pending()
         .doc("Longest note in bytes that a client may commit with an offset."),
@@ -68,13 +68,13 @@ pub(super) const OPTIONS: &[Opt] = &[
         .doc("Replicas of the offsets topic."),
     int("offsets.topic.segment.bytes").default("104857600").at_least(1).high().pending()
         .doc("Segment size in bytes of the offsets topic."),
-    int("consumer.assignment.interval.ms").scope(Group).default("1000").at_least(0).medium().synonyms(&[same("group.consumer.assignment.interval.ms")]).pending()
+    int("consumer.assignment.interval.ms").scope(Group).default("1000").at_least(0).medium().synonyms(&[same("group.consumer.assignment.interval.ms")])
         .doc("Shortest time in ms between two assignments of this consumer group."),
     boolean("consumer.assignor.offload.enable").scope(Group).default("true").medium().internal().synonyms(&[same("group.consumer.assignor.offload.enable")]).pending()
         .doc("Whether assignments of this consumer group are computed in the background."),
-    int("consumer.heartbeat.interval.ms").scope(Group).default("5000").at_least(1).medium().synonyms(&[same("group.consumer.heartbeat.interval.ms")]).pending()
+    int("consumer.heartbeat.interval.ms").scope(Group).default("5000").at_least(1).medium().synonyms(&[same("group.consumer.heartbeat.interval.ms")])
         .doc("Heartbeat interval in ms that members of this consumer group are told."),
-    int("consumer.session.timeout.ms").scope(Group).default("45000").at_least(1).medium().synonyms(&[same("group.consumer.session.timeout.ms")]).pending()
+    int("consumer.session.timeout.ms").scope(Group).default("45000").at_least(1).medium().synonyms(&[same("group.consumer.session.timeout.ms")])
         .doc("After how many silent ms a member of this consumer group counts as gone."),
     boolean("errors.deadletterqueue.copy.record.enable").scope(Group).default("false").medium().pending()
         .doc("Whether an undeliverable record is copied whole to the dead-letter topic or only described in headers."),

@@ -35,9 +35,8 @@ impl Hashed {
 
 /// Fingerprint of the topics that exist; 0 without any.
 pub(super) fn group_hash<'a>(topics: impl Iterator<Item = &'a Arc<str>>, cluster: &dyn Cluster) -> i64 {
-    let topics: BTreeMap<Vec<u16>, (&Arc<str>, TopicInfo)> = topics
-        .filter_map(|name| Some((name.encode_utf16().collect(), (name, cluster.topic(name)?))))
-        .collect();
+    let topics: BTreeMap<Vec<u16>, TopicInfo> =
+        topics.filter_map(|name| Some((name.encode_utf16().collect(), cluster.topic(name)?))).collect();
     if topics.is_empty() {
         return 0;
     }

@@ -86,7 +86,7 @@ impl World {
             assignments: assignments.collect(),
             ..Default::default()
         };
-        let decision = self.with_view(|shard, view| shard.sync(view, &request, 5));
+        let decision = self.with_view(|shard, view| shard.sync(view, &request, 4));
         self.commit(decision.changes);
         match decision.outcome {
             Outcome::Reply(reply) => reply,
@@ -158,7 +158,7 @@ fn a_classic_group_is_upgraded_and_downgraded_while_it_runs() {
     ok(world.beat(&stay("new", -1)));
     assert!(world.is_classic(), "only classic members are left");
     world.pass(0);
-    let code = world.classic_beat(&old, joined.generation_id + 1);
+    let code = world.classic_beat(&old, joined.generation_id);
     assert_eq!(code, ErrorCode::REBALANCE_IN_PROGRESS, "they are called to share anew");
     let again = world.classic_join(&old).unwrap();
     assert_eq!((again.error_code, &*again.leader), (0, &*old));
