@@ -18,7 +18,7 @@ pub enum Group {
     /// Members elect a leader, which assigns.
     Classic(Box<ClassicGroup>),
     /// The broker assigns (KIP-848).
-    Consumer(ConsumerGroup),
+    Consumer(Box<ConsumerGroup>),
     /// A share group, known from its records only.
     Share,
     /// A streams group, known from its records only.

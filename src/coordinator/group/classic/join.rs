@@ -89,7 +89,7 @@ impl GroupShard {
         let mut group = ClassicGroup::new(Arc::clone(&id), view.now);
         if let Some(Group::Consumer(old)) = replaced {
             changes.records.extend(old.tombstones(&id));
-            group.replaced = Some(Box::new(old));
+            group.replaced = Some(old);
         }
         self.groups.insert(id, Group::Classic(Box::new(group)));
     }

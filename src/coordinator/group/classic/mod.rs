@@ -124,7 +124,7 @@ pub(super) fn refused(
             Group::Classic(Box::new(group))
         }
         _ => match replaced {
-            Some(consumer) => Group::Consumer(*consumer),
+            Some(consumer) => Group::Consumer(consumer),
             None if shard.offsets.has_any(&id) => {
                 Group::Classic(Box::new(ClassicGroup::new(Arc::clone(&id), Timestamp::NONE)))
             }

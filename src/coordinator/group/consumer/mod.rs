@@ -48,7 +48,7 @@ pub(super) fn replay(shard: &mut GroupShard, record: &CoordinatorRecord<'_>) {
         let is_free = |group: &Group| matches!(group, Group::Classic(classic) if classic.is_empty());
         if shard.groups.get(id).is_none_or(is_free) {
             let id: Arc<str> = id.into();
-            shard.groups.insert(Arc::clone(&id), Group::Consumer(ConsumerGroup::new(id)));
+            shard.groups.insert(Arc::clone(&id), Group::Consumer(Box::new(ConsumerGroup::new(id))));
         }
     }
     if let Some(Group::Consumer(group)) = shard.groups.get_mut(id)

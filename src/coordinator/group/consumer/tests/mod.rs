@@ -1,5 +1,6 @@
 //! Consumer groups as members see them. Every step is also replayed, bytes and all, into a second state,
 //! which must come out the same.
+#![allow(clippy::arithmetic_side_effects, clippy::type_complexity, reason = "small numbers and tables")]
 
 mod classic;
 mod heartbeats;
