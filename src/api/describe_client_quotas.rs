@@ -24,7 +24,7 @@ pub(super) fn handle(
 ) -> Result<Handling, DecodeError> {
     let request = DescribeClientQuotasRequest::decode(&mut body, ctx.version)?;
     let image = services.metadata.image();
-    let mut response = DescribeClientQuotasResponse { error_message: None, ..Default::default() };
+    let mut response = DescribeClientQuotasResponse::default();
     if let Some((code, text)) = refusal(&request) {
         response.error_code = code.code();
         response.error_message = Some(Cow::Borrowed(text));

@@ -28,7 +28,7 @@ pub(super) fn handle(
         last_caught_up_timestamp: ctx.now.get(),
         ..Default::default()
     };
-    let mut response = DescribeQuorumResponse { error_message: None, ..Default::default() };
+    let mut response = DescribeQuorumResponse::default();
     for topic in &request.topics {
         let partitions = topic.partitions.iter().map(|asked| {
             if topic.topic_name != METADATA_TOPIC || asked.partition_index != 0 {

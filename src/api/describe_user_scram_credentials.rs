@@ -59,10 +59,6 @@ pub(super) fn handle(
             ..Default::default()
         }
     });
-    let response = DescribeUserScramCredentialsResponse {
-        error_message: None,
-        results: results.collect(),
-        ..Default::default()
-    };
+    let response = DescribeUserScramCredentialsResponse { results: results.collect(), ..Default::default() };
     Ok(super::reply(ctx, |w| response.encode(w, ctx.version)))
 }

@@ -255,7 +255,8 @@ impl Partition {
         isolation: Isolation,
     ) -> Result<Fetched, LogError> {
         let marks = self.marks();
-        if from > marks.high_watermark || from < marks.log_start {
+        // What fell behind the log start by expiry alone may still be read from there: the log decides.
+        if from > marks.high_watermark || from < Offset::ZERO {
             let (start, end) = (marks.log_start, marks.high_watermark);
             return Err(LogError::OffsetOutOfRange { offset: from, start, end });
         }
