@@ -18,4 +18,4 @@ macro_rules! scenarios {
     };
 }
 
-scenarios!(cluster, configs, fetch, idempotence, metadata, offsets, produce, raw, topics, versions);
+scenarios!(cluster, configs, fetch, groups, idempotence, metadata, offsets, produce, raw, topics, versions);

@@ -21,9 +21,8 @@ pub(super) fn handle(
     let pending = with_client(ctx, |client| {
         services.groups.decide_or_park(&request.group_id, |shard, view| shard.join(view, client, join))
     });
-    let member = request.member_id.to_string();
-    Ok(answer(ctx, pending, move |answer, w, version| {
-        let mut response = answer.unwrap_or_else(|code| join_error(&member, code));
+    Ok(answer(ctx, pending, |answer, w, version| {
+        let mut response = answer.unwrap_or_else(|code| join_error("", code));
         if version < NO_PROTOCOL_FROM {
             response.protocol_name.get_or_insert_default();
         }

@@ -171,28 +171,25 @@ impl GroupShard {
             }
             Some(group) => group,
         };
-        let code_of = |topic: &str| {
-            let subscribed = match group {
-                Group::Classic(group) => group.is_subscribed(topic),
-                Group::Consumer(group) => group.is_subscribed(topic),
-                Group::Share | Group::Streams => false,
-            };
-            match (view.cluster.topic(topic), subscribed) {
-                (None, _) => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
-                (_, true) => ErrorCode::GROUP_SUBSCRIBED_TO_TOPIC,
-                _ => ErrorCode::NONE,
+        let code_of = |topic: &str, partition: i32| match view.cluster.topic(topic) {
+            Some(info) if (0..info.partitions).contains(&partition) => {
+                if group.is_subscribed(topic) {
+                    ErrorCode::GROUP_SUBSCRIBED_TO_TOPIC
+                } else {
+                    ErrorCode::NONE
+                }
             }
+            _ => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
         };
         Decision::collect(|changes| {
             let mut topics = Vec::with_capacity(request.topics.len());
             for topic in &request.topics {
-                let code = code_of(&topic.name);
-                topics.push(deleted_topic(topic, code));
-                for partition in topic.partitions.iter().filter(|_| code.is_none()) {
-                    let key = (request.group_id.as_ref(), topic.name.as_ref(), partition.partition_index);
-                    if self.offsets.get(key.0, key.1, key.2).is_some()
-                        || self.offsets.is_pending(key.0, key.1, key.2)
-                    {
+                topics.push(deleted_topic(topic, |partition| code_of(&topic.name, partition)));
+                for partition in topic.partitions.iter().map(|p| p.partition_index) {
+                    let key = (request.group_id.as_ref(), topic.name.as_ref(), partition);
+                    let is_there = self.offsets.get(key.0, key.1, key.2).is_some()
+                        || self.offsets.is_pending(key.0, key.1, key.2);
+                    if is_there && code_of(key.1, partition).is_none() {
                         changes.push(offset_record(key, None));
                     }
                 }
@@ -204,11 +201,11 @@ impl GroupShard {
 
 fn deleted_topic(
     topic: &OffsetDeleteRequestTopic<'_>,
-    code: ErrorCode,
+    code: impl Fn(i32) -> ErrorCode,
 ) -> OffsetDeleteResponseTopic<'static> {
     let partitions = topic.partitions.iter().map(|partition| OffsetDeleteResponsePartition {
         partition_index: partition.partition_index,
-        error_code: code.code(),
+        error_code: code(partition.partition_index).code(),
     });
     OffsetDeleteResponseTopic { name: topic.name.to_string().into(), partitions: partitions.collect() }
 }

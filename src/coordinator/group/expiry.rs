@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::commit::offset_record;
 use super::offsets::Committed;
 use super::timers::Timer;
-use super::{Changes, Decision, Group, GroupError, GroupShard, Outcome, View};
+use super::{Changes, Decision, Group, GroupShard, Outcome, View};
 use crate::schema::ErrorCode;
 use crate::schema::clients::delete_groups_response::DeletableGroupResult;
 use crate::types::Timestamp;
@@ -55,21 +55,14 @@ impl Group {
         }
     }
 
-    /// Whether the group may be deleted.
-    fn validate_delete(&self, id: &str) -> Result<(), GroupError> {
-        let is_empty = match self {
-            Self::Classic(group) => group.is_empty(),
-            Self::Consumer(group) => group.is_empty(),
-            Self::Share | Self::Streams => {
-                let message = format!("group {id} is of a kind that cannot be deleted here");
-                return Err(GroupError::new(ErrorCode::GROUP_ID_NOT_FOUND, message));
-            }
-        };
-        if is_empty {
-            return Ok(());
+    /// Whether the group may be deleted. Those of kinds that are not built here stay as they are.
+    fn validate_delete(&self) -> Result<(), ErrorCode> {
+        match self {
+            Self::Classic(group) if group.is_empty() => Ok(()),
+            Self::Consumer(group) if group.is_empty() => Ok(()),
+            Self::Classic(_) | Self::Consumer(_) => Err(ErrorCode::NON_EMPTY_GROUP),
+            Self::Share | Self::Streams => Err(ErrorCode::GROUP_ID_NOT_FOUND),
         }
-        let message = format!("group {id} has members; stop them, or remove them from the group, first");
-        Err(GroupError::new(ErrorCode::NON_EMPTY_GROUP, message))
     }
 }
 
@@ -87,7 +80,7 @@ impl GroupShard {
             for (topic, partition) in expired.into_iter().take(room) {
                 changes.push(offset_record((id, &topic, partition), None));
             }
-            if all && complete && group.validate_delete(id).is_ok() {
+            if all && complete && group.validate_delete().is_ok() {
                 changes.records.extend(self.tombstones(id));
             }
         }
@@ -165,21 +158,17 @@ impl GroupShard {
         Decision::collect(|changes| {
             let mut results = Vec::with_capacity(ids.len());
             for &id in ids {
-                let verdict = self.group(id).map_or_else(
-                    || Err(GroupError::new(ErrorCode::GROUP_ID_NOT_FOUND, format!("there is no group {id}"))),
-                    |group| group.validate_delete(id),
-                );
+                let verdict =
+                    self.group(id).map_or(Err(ErrorCode::GROUP_ID_NOT_FOUND), Group::validate_delete);
                 if verdict.is_ok() {
                     for (topic, partition) in self.offsets.all_of(id) {
                         changes.push(offset_record((id, &topic, partition), None));
                     }
                     changes.records.extend(self.tombstones(id));
                 }
-                let error = verdict.err();
                 results.push(DeletableGroupResult {
                     group_id: id.to_owned().into(),
-                    error_code: error.as_ref().map_or(0, |error| error.code.code()),
-                    error_message: error.map(|error| error.message.into()),
+                    error_code: verdict.err().unwrap_or(ErrorCode::NONE).code(),
                     ..Default::default()
                 });
             }

@@ -43,7 +43,12 @@ const KEPT_VERSION: i16 = 3;
 /// Refuses a JoinGroup.
 #[must_use]
 pub fn join_error(member: &str, code: ErrorCode) -> JoinGroupResponse<'static> {
-    JoinGroupResponse { error_code: code.code(), member_id: member.to_owned().into(), ..Default::default() }
+    JoinGroupResponse {
+        error_code: code.code(),
+        member_id: member.to_owned().into(),
+        protocol_name: None,
+        ..Default::default()
+    }
 }
 
 /// Refuses a SyncGroup.
