@@ -4,13 +4,13 @@ use crate::config::option::{Inert, Opt, Valid, boolean, first, int, list, long, 
 
 #[rustfmt::skip]
 pub(super) const OPTIONS: &[Opt] = &[
-    int("group.initial.rebalance.delay.ms").default("3000").medium().pending()
+    int("group.initial.rebalance.delay.ms").default("3000").medium()
         .doc("How long in ms the first rebalance of an empty classic group waits for more members."),
-    int("group.min.session.timeout.ms").default("6000").medium().pending()
+    int("group.min.session.timeout.ms").default("6000").medium()
         .doc("Shortest session timeout in ms that a classic member may ask for."),
-    int("group.max.session.timeout.ms").default("1800000").medium().pending()
+    int("group.max.session.timeout.ms").default("1800000").medium()
         .doc("Longest session timeout in ms that a classic member may ask for."),
-    int("group.max.size").default("2147483647").at_least(1).medium().pending()
+    int("group.max.size").default("2147483647").at_least(1).medium()
         .doc("Most members of a classic group."),
     list("group.coordinator.rebalance.protocols").default("classic,consumer,streams").one_of(&["consumer", "classic", "share", "streams"]).medium().pending()
         .doc("Group protocols that are served: classic, consumer, share, streams."),
@@ -50,23 +50,23 @@ pub(super) const OPTIONS: &[Opt] = &[
         .doc("Lower limit in ms for `consumer.session.timeout.ms` of a group."),
     int("group.consumer.max.session.timeout.ms").default("60000").at_least(1).medium()
         .doc("Upper limit in ms for `consumer.session.timeout.ms` of a group."),
-    int("offset.metadata.max.bytes").default("4096").high().pending()
+    int("offset.metadata.max.bytes").default("4096").high()
         .doc("Longest note in bytes that a client may commit with an offset."),
     int("offsets.commit.timeout.ms").default("5000").at_least(1).high().pending()
         .doc("How long in ms a commit may take to become durable."),
     int("offsets.load.buffer.size").default("5242880").at_least(1).high().pending()
         .doc("Bytes that are read at a time while group state is loaded."),
-    long("offsets.retention.check.interval.ms").default("600000").at_least(1).high().pending()
+    long("offsets.retention.check.interval.ms").default("600000").at_least(1).high()
         .doc("Interval in ms at which expired committed offsets are looked for."),
-    int("offsets.retention.minutes").default("10080").at_least(1).high().pending()
+    int("offsets.retention.minutes").default("10080").at_least(1).high()
         .doc("How long in minutes the offsets of an empty group are kept."),
     int("offsets.topic.compression.codec").default("0").high().pending()
         .doc("Codec number of the records in the offsets topic; 0 for none."),
-    int("offsets.topic.num.partitions").default("50").at_least(1).high().pending()
+    int("offsets.topic.num.partitions").default("50").at_least(1).high()
         .doc("Partitions of the offsets topic when it is created."),
-    short("offsets.topic.replication.factor").default("3").at_least(1).high().pending()
+    short("offsets.topic.replication.factor").default("3").at_least(1).high()
         .doc("Replicas of the offsets topic."),
-    int("offsets.topic.segment.bytes").default("104857600").at_least(1).high().pending()
+    int("offsets.topic.segment.bytes").default("104857600").at_least(1).high()
         .doc("Segment size in bytes of the offsets topic."),
     int("consumer.assignment.interval.ms").scope(Group).default("1000").at_least(0).medium().synonyms(&[same("group.consumer.assignment.interval.ms")])
         .doc("Shortest time in ms between two assignments of this consumer group."),
