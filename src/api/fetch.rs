@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::fetch_session::{FetchSessions, PartitionKey, Plan, SessionRequest, Told, TopicKey, Wanted};
-use super::lookup::{by_id, by_name, log_code, partition_code};
+use super::lookup::{by_id, by_name, gone_code, log_code, partition_code};
 use super::{Context, Handling, Services};
 use crate::config::CompressionType;
 use crate::env::{Clock, FileRange, Rng};
@@ -160,6 +160,13 @@ impl Fetch {
         left: usize,
         at_least_one: bool,
     ) -> Look {
+        if leader.is_gone() {
+            let code = match (&key.topic, gone_code(leader)) {
+                (TopicKey::Id(_), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION) => ErrorCode::UNKNOWN_TOPIC_ID,
+                (_, code) => code,
+            };
+            return failed(key.partition, code);
+        }
         if let Some(diverging) = diverges(leader, wanted) {
             return self.diverged(leader, key.partition, diverging);
         }
@@ -167,10 +174,7 @@ impl Fetch {
         // With nothing found yet even a limit of zero yields one batch (KIP-74).
         match leader.fetch(wanted.fetch_offset, max, at_least_one, self.isolation) {
             Ok(fetched) => found(key.partition, self.isolation, fetched),
-            Err(error) => {
-                let code = if leader.is_gone() { ErrorCode::KAFKA_STORAGE_ERROR } else { log_code(&error) };
-                failed(key.partition, code)
-            }
+            Err(error) => failed(key.partition, log_code(&error)),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::lookup::{by_name, log_code, partition_code};
+use super::lookup::{by_name, gone_code, log_code, partition_code};
 use super::{Context, Handling, Services};
 use crate::partition::{Isolation, Partition};
 use crate::schema::clients::list_offsets_request::{ListOffsetsPartition, ListOffsetsRequest};
@@ -88,7 +88,7 @@ fn look_up(
     let leader = by_name(services, topic, wanted.partition_index)?;
     leader.check_epoch(wanted.current_leader_epoch).map_err(|error| partition_code(&error))?;
     if leader.is_gone() {
-        return Err(ErrorCode::KAFKA_STORAGE_ERROR);
+        return Err(gone_code(&leader));
     }
     find(&leader, isolation, wanted)
 }

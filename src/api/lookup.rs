@@ -26,10 +26,19 @@ fn find(services: &Services, id: Uuid, index: i32) -> Result<Arc<Partition>, Err
     let image = services.metadata.image();
     let known = image.topics().by_id(id).is_some_and(|topic| topic.partitions.contains_key(&index));
     match services.partitions.get(id, index) {
-        Some(partition) if partition.is_gone() => Err(ErrorCode::KAFKA_STORAGE_ERROR),
+        Some(partition) if partition.is_gone() => Err(gone_code(&partition)),
         Some(partition) => Ok(partition),
         None if known => Err(ErrorCode::KAFKA_STORAGE_ERROR),
         None => Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
+    }
+}
+
+/// Kafka's code for a partition that failed or was deleted.
+pub(super) fn gone_code(partition: &Partition) -> ErrorCode {
+    if partition.is_deleted() {
+        ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+    } else {
+        ErrorCode::KAFKA_STORAGE_ERROR
     }
 }
 

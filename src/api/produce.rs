@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::lookup::{by_id, by_name, log_code};
+use super::lookup::{by_id, by_name, gone_code, log_code};
 use super::{Context, Handling, Refusal, Services};
 use crate::config::{CompressionType, TimestampType as TimestampOption, TopicConfig};
 use crate::metadata::change::is_internal;
@@ -80,7 +80,7 @@ pub(super) fn handle(
         for wait in pending {
             let code = match tokio::time::timeout_at(deadline, wait.leader.visible(wait.end)).await {
                 Ok(true) => continue,
-                Ok(false) => ErrorCode::KAFKA_STORAGE_ERROR,
+                Ok(false) => gone_code(&wait.leader),
                 Err(_) => ErrorCode::REQUEST_TIMED_OUT,
             };
             let topic = response.responses.get_mut(wait.topic);

@@ -1,6 +1,8 @@
 //! What handlers work with.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+
+use tokio::sync::watch;
 
 use super::fetch_session::FetchSessions;
 use super::producer_ids::ProducerIds;
@@ -14,24 +16,30 @@ use crate::types::{NodeId, Offset, Uuid};
 
 /// The broker's options in force, which change at run time.
 #[derive(Debug)]
-pub struct InForce(RwLock<Arc<BrokerConfig>>);
+pub struct InForce(watch::Sender<Arc<BrokerConfig>>);
 
 impl InForce {
     /// Options that are in force from the start.
     #[must_use]
     pub fn new(config: Arc<BrokerConfig>) -> Self {
-        Self(RwLock::new(config))
+        Self(watch::Sender::new(config))
     }
 
     /// The options.
     #[must_use]
     pub fn get(&self) -> Arc<BrokerConfig> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.0.borrow())
     }
 
     /// Puts others in force.
     pub fn set(&self, config: Arc<BrokerConfig>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = config;
+        self.0.send_replace(config);
+    }
+
+    /// The options and their changes, for what has to follow them.
+    #[must_use]
+    pub fn follow(&self) -> watch::Receiver<Arc<BrokerConfig>> {
+        self.0.subscribe()
     }
 }
 

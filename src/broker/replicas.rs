@@ -10,13 +10,15 @@ use crate::log::checkpoint::Offsets;
 use crate::log::{Contents, FoundPartition, LogDirectory, LogError};
 use crate::metadata::{Image, Topic};
 use crate::partition::{LocalLog, Partition, Partitions, log_config};
-use crate::types::{LeaderEpoch, NodeId, TopicId, TopicPartition};
+use crate::types::{LeaderEpoch, NodeId, TopicId, TopicPartition, Uuid};
 
 /// The partitions of this broker and the directories that hold them.
 #[derive(Debug)]
 pub struct Replicas {
     node: NodeId,
     directories: Vec<Arc<LogDirectory>>,
+    /// Id of each directory.
+    ids: Vec<Uuid>,
     partitions: Arc<Partitions>,
     effective: Mutex<Arc<Effective>>,
     in_force: Arc<InForce>,
@@ -27,11 +29,14 @@ impl Replicas {
     #[must_use]
     pub fn new(
         node: NodeId,
-        directories: Vec<Arc<LogDirectory>>,
+        directories: &[Arc<LogDirectory>],
+        ids: &[Uuid],
         effective: Arc<Effective>,
         in_force: Arc<InForce>,
     ) -> Self {
-        Self { node, directories, partitions: Arc::default(), effective: Mutex::new(effective), in_force }
+        let (directories, ids) = (directories.to_vec(), ids.to_vec());
+        let (partitions, effective) = (Arc::default(), Mutex::new(effective));
+        Self { node, directories, ids, partitions, effective, in_force }
     }
 
     /// The open partitions.
@@ -154,13 +159,14 @@ impl Replicas {
         let mut touched: Vec<Arc<LogDirectory>> = Vec::new();
         for (&index, info) in &topic.partitions {
             let tp = TopicPartition::new(Arc::clone(&topic.name), index);
-            let here = info.replicas.contains(&self.node);
+            let Some(replica) = info.replicas.iter().position(|node| *node == self.node) else { continue };
             let exists = self.partitions.get(topic.id, index).is_some();
-            if !here || exists || self.directories.iter().any(|d| d.is_closed(&tp)) {
+            if exists || self.directories.iter().any(|d| d.is_closed(&tp)) {
                 continue;
             }
             let config = config.get_or_insert_with(|| effective.topic(image, &topic.name));
-            let Some(directory) = self.emptiest() else { continue };
+            let assigned = info.directories.get(replica).and_then(|id| self.assigned(*id));
+            let Some(directory) = assigned.or_else(|| self.emptiest()) else { continue };
             let expiration = i64::from(effective.config.producer_id_expiration_ms);
             let log = directory.create_log(&tp, topic.id, Arc::new(log_config(config, expiration)))?;
             let storage = Arc::new(LocalLog::new(log, Arc::clone(&directory)));
@@ -171,6 +177,13 @@ impl Replicas {
             }
         }
         touched.iter().try_for_each(|directory| directory.sync_names())
+    }
+
+    /// The directory of this id, if it works.
+    fn assigned(&self, id: Uuid) -> Option<Arc<LogDirectory>> {
+        let mut with_ids = self.directories.iter().zip(&self.ids);
+        let (directory, _) = with_ids.find(|(_, its)| **its == id)?;
+        directory.env().health.failure().is_none().then(|| Arc::clone(directory))
     }
 
     /// The directory that works and holds the fewest partitions, as Kafka chooses.

@@ -15,14 +15,14 @@ use super::replicas::Replicas;
 use super::timers::Timers;
 use super::{descriptors, registration};
 use crate::api::{InForce, Services};
-use crate::config::Loaded;
+use crate::config::{BrokerConfig, Loaded};
 use crate::coordinator::runtime::Groups;
 use crate::env::Clock;
 use crate::log::LogError;
 use crate::metadata::store::{Applier, Journal, Store, StoreError, StoreOptions};
 use crate::metadata::{Image, Topic, features};
 use crate::partition::LogDirs;
-use crate::server::{BindError, BoundServer, Server, ServerConfig};
+use crate::server::{BindError, BoundServer, Limiter, Limits, Server, ServerConfig};
 use crate::types::{NodeId, Offset};
 
 /// How long accepted requests may take to be answered when the broker stops.
@@ -140,7 +140,19 @@ struct Ready {
     replicas: Arc<Replicas>,
     metadata_directory: Option<Arc<crate::log::LogDirectory>>,
     broker_epoch: Offset,
+    in_force: Arc<InForce>,
     failed: watch::Sender<Option<String>>,
+}
+
+/// Keeps the connection limits that are in force, until the options are gone with the broker.
+async fn keep_limits(limiter: Limiter, mut config: watch::Receiver<Arc<BrokerConfig>>) {
+    loop {
+        let now = Arc::clone(&config.borrow_and_update());
+        limiter.set(Limits::from_options(&now).await);
+        if config.changed().await.is_err() {
+            return;
+        }
+    }
 }
 
 impl Ready {
@@ -152,8 +164,10 @@ impl Ready {
     ) -> Broker {
         let timers = Timers::start(&self.replicas, self.failed);
         let dispatch: Arc<Services> = Arc::clone(&self.services);
+        let server = bound.serve(dispatch, clock);
+        tokio::spawn(keep_limits(server.limiter(), self.in_force.follow()));
         Broker {
-            server: bound.serve(dispatch, clock),
+            server,
             timers,
             services: self.services,
             replicas: self.replicas,
@@ -182,9 +196,9 @@ fn open(
         check_protected(journal.image())?;
     }
     let in_force = Arc::new(InForce::new(Arc::clone(&effective.config)));
+    let threads = usize::try_from(effective.config.num_recovery_threads_per_data_dir).unwrap_or(1);
     let replicas =
-        Arc::new(Replicas::new(node, opened.directories.clone(), effective, Arc::clone(&in_force)));
-    let threads = usize::try_from(config.num_recovery_threads_per_data_dir).unwrap_or(1);
+        Arc::new(Replicas::new(node, &opened.directories, &opened.ids, effective, Arc::clone(&in_force)));
     replicas.open(&opened.contents, journal.image(), threads)?;
     let on_failure = failed.clone();
     let groups = Arc::new(OnceLock::new());
@@ -205,13 +219,14 @@ fn open(
         directory_id: opened.metadata_directory_id,
         broker_epoch,
         settings,
-        in_force,
+        in_force: Arc::clone(&in_force),
         metadata: Arc::new(metadata),
         partitions: Arc::clone(replicas.partitions()),
         log_dirs: Arc::new(LogDirs(opened.directories.clone())),
     }));
     let _ = groups.set(Arc::downgrade(&services.groups));
-    Ok(Ready { services, replicas, metadata_directory: opened.metadata_only, broker_epoch, failed })
+    let metadata_directory = opened.metadata_only;
+    Ok(Ready { services, replicas, metadata_directory, broker_epoch, in_force, failed })
 }
 
 fn store_options(loaded: &Loaded, opened: &Opened) -> StoreOptions {

@@ -18,6 +18,7 @@ const TICK: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Timers {
     tasks: Vec<JoinHandle<()>>,
+    end: watch::Sender<()>,
 }
 
 impl Timers {
@@ -29,15 +30,16 @@ impl Timers {
         let checkpoint = every(i64::from(config.log_flush_offset_checkpoint_interval_ms));
         let watermarks = every(config.replica_high_watermark_checkpoint_interval_ms);
         let mut saved = Vec::new();
+        let end = watch::Sender::new(());
         let tasks = vec![
-            repeat(TICK, Arc::clone(replicas), move |replicas| {
+            repeat(TICK, replicas, &end, move |replicas| {
                 each(replicas, |_, dir| dir.tick());
                 if let Some(reason) = replicas.all_failed() {
                     failed.send_replace(Some(reason));
                 }
             }),
-            repeat(checkpoint, Arc::clone(replicas), |replicas| each(replicas, |_, dir| dir.checkpoint())),
-            repeat(watermarks, Arc::clone(replicas), move |replicas| {
+            repeat(checkpoint, replicas, &end, |replicas| each(replicas, |_, dir| dir.checkpoint())),
+            repeat(watermarks, replicas, &end, move |replicas| {
                 let now: Vec<Offsets> =
                     replicas.directories().iter().map(|dir| replicas.high_watermarks(dir)).collect();
                 // An idle broker writes nothing.
@@ -47,14 +49,14 @@ impl Timers {
                 }
             }),
         ];
-        Self { tasks }
+        Self { tasks, end }
     }
 
     /// Ends them; work that has begun is waited for.
     pub async fn stop(self) {
+        drop(self.end);
         for task in self.tasks {
-            task.abort();
-            // An aborted task ends with an error that says so.
+            // A panic in it was reported when it happened.
             let _ = task.await;
         }
     }
@@ -70,12 +72,14 @@ fn each(replicas: &Replicas, work: impl Fn(&Replicas, &LogDirectory) -> Result<(
 
 fn repeat(
     every: Duration,
-    replicas: Arc<Replicas>,
+    replicas: &Arc<Replicas>,
+    end: &watch::Sender<()>,
     mut work: impl FnMut(&Replicas) + Send + 'static,
 ) -> JoinHandle<()> {
+    let (replicas, mut end) = (Arc::clone(replicas), end.subscribe());
     tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(every).await;
+        // The sender sends nothing: that it is dropped is the end.
+        while tokio::time::timeout(every, end.changed()).await.is_err() {
             let replicas = Arc::clone(&replicas);
             let done = tokio::task::spawn_blocking(move || {
                 work(&replicas);

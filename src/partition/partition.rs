@@ -109,6 +109,7 @@ struct Visibility {
     high_watermark: AtomicI64,
     waiters: Arc<Waiters>,
     gone: AtomicBool,
+    deleted: AtomicBool,
 }
 
 impl Visibility {
@@ -144,6 +145,7 @@ impl Partition {
             high_watermark: AtomicI64::new(storage.bounds().durable.get()),
             waiters: Arc::default(),
             gone: AtomicBool::new(false),
+            deleted: AtomicBool::new(false),
         });
         storage.begin_epoch(epoch);
         storage.observe(Arc::clone(&visibility) as Arc<dyn Observer>);
@@ -243,10 +245,12 @@ impl Partition {
         self.storage.bounds().end
     }
 
-    /// Reads whole batches from the one that holds `from`, as far as the reader sees.
+    /// Reads whole batches from the one that holds `from`, as far as the reader sees. What only expired is
+    /// passed over.
     ///
     /// # Errors
-    /// [`LogError::OffsetOutOfRange`] outside of log start and limit, or what the log says.
+    /// What the log says: [`LogError::OffsetOutOfRange`] past the log end, below a deletion, or where the
+    /// segment is gone. Between the reader's limit and the log end there is nothing to read, which is no error.
     pub fn fetch(
         &self,
         from: Offset,
@@ -254,14 +258,11 @@ impl Partition {
         at_least_one: bool,
         isolation: Isolation,
     ) -> Result<Fetched, LogError> {
-        let marks = self.marks();
-        // What fell behind the log start by expiry alone may still be read from there: the log decides.
-        if from > marks.high_watermark || from < Offset::ZERO {
-            let (start, end) = (marks.log_start, marks.high_watermark);
-            return Err(LogError::OffsetOutOfRange { offset: from, start, end });
-        }
+        let mut marks = self.marks();
         let limit = marks.limit(isolation);
         let slice = self.storage.read(&ReadRequest { from, max_bytes, upto: limit, at_least_one })?;
+        // The read itself may have let batches expire.
+        marks.log_start = slice.log_start;
         let aborted = match isolation {
             Isolation::ReadCommitted if slice.range.is_some() => {
                 self.storage.aborted(from, slice.next_offset)?
@@ -338,8 +339,15 @@ impl Partition {
         self.visibility.gone.load(Ordering::Acquire)
     }
 
+    /// Whether the partition was deleted.
+    #[must_use]
+    pub fn is_deleted(&self) -> bool {
+        self.visibility.deleted.load(Ordering::Acquire)
+    }
+
     /// The partition was deleted: all who wait look again.
     pub fn close(&self) {
+        self.visibility.deleted.store(true, Ordering::Release);
         self.visibility.offline("deleted");
     }
 

@@ -131,9 +131,10 @@ impl Server {
         self.budget.used()
     }
 
-    /// Puts other connection limits in force; connections that exist stay.
-    pub fn set_limits(&self, limits: Limits) {
-        self.connections.set_limits(limits);
+    /// What changes the connection limits while the server is at work.
+    #[must_use]
+    pub fn limiter(&self) -> Limiter {
+        Limiter(Arc::clone(&self.connections))
     }
 
     /// Stops in order: accepts nothing more, reads no further request, sends the replies to those
@@ -149,6 +150,17 @@ impl Server {
         let left = self.connections.count();
         self.phase.send_replace(Phase::Abort);
         left
+    }
+}
+
+/// Changes the connection limits of a server.
+#[derive(Clone, Debug)]
+pub struct Limiter(Arc<Connections>);
+
+impl Limiter {
+    /// Puts other limits in force; connections that exist stay.
+    pub fn set(&self, limits: Limits) {
+        self.0.set_limits(limits);
     }
 }
 

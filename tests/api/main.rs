@@ -5,6 +5,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bad_input;
+mod cluster;
+mod configs;
 mod fetch;
 mod idempotence;
+mod offsets;
+mod pipeline;
 mod produce;
+mod retention;
+mod sessions;
+mod topics;

@@ -22,7 +22,7 @@ pub struct ShiftedClock {
 }
 
 impl ShiftedClock {
-    /// Moves the wall time forward.
+    /// Moves both times forward. Timers that run already do not notice.
     pub fn advance(&self, by: Duration) {
         self.ahead_ms.fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
     }
@@ -34,7 +34,8 @@ impl Clock for ShiftedClock {
     }
 
     fn elapsed(&self) -> Duration {
-        self.system.elapsed()
+        let ahead = u64::try_from(self.ahead_ms.load(Ordering::SeqCst)).unwrap();
+        self.system.elapsed() + Duration::from_millis(ahead)
     }
 }
 

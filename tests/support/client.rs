@@ -203,7 +203,8 @@ impl Client {
 
     /// Gives a topic more partitions.
     pub fn add_partitions(&mut self, name: &str, count: i32) {
-        let topics = vec![CreatePartitionsTopic { name: name.into(), count, ..Default::default() }];
+        let topics =
+            vec![CreatePartitionsTopic { name: name.into(), count, assignments: None, ..Default::default() }];
         let reply = self.ask_latest(&CreatePartitionsRequest { topics, ..Default::default() });
         assert_eq!(reply.results[0].error_code, 0);
     }

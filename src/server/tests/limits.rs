@@ -54,7 +54,7 @@ async fn addresses_and_totals_are_limited() {
     let mut third = f.client().await;
     third.expect_end().await;
     let more = |per_ip| Limits { total: 3, per_ip, ..Default::default() };
-    f.server.set_limits(more(9));
+    f.server.limiter().set(more(9));
     let mut c = f.client().await;
     c.expect_echo(1, b"c").await;
     // The fourth waits in the backlog until there is room.
