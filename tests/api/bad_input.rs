@@ -53,7 +53,7 @@ fn each_ends_its_connection_with_one_line() {
             request(api_key::FETCH, 4, &[&[0; 17][..], &billion, &billion].concat()),
             "cannot be read",
         ),
-        ("random bytes", (0..400u32).map(|n| (n * 7919 >> 3) as u8 | 0x40).collect(), "bytes"),
+        ("random bytes", (0..400u32).map(|n| ((n * 7919) >> 3) as u8 | 0x40).collect(), "bytes"),
     ];
     for (name, bytes, says) in cases {
         let mut client = broker.client();
