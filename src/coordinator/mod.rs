@@ -9,5 +9,7 @@
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 pub mod group;
+pub mod machine;
 pub mod record;
 pub mod runtime;
+pub mod view;

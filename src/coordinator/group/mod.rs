@@ -33,32 +33,20 @@ mod sim;
 #[cfg(test)]
 mod tests;
 pub mod timers;
-mod view;
 
-use std::sync::Arc;
+use std::convert::Infallible;
 
+use crate::coordinator::machine;
 use crate::coordinator::record::CoordinatorRecord;
 use crate::schema::ErrorCode;
 use crate::schema::clients::join_group_response::JoinGroupResponse;
 use crate::schema::clients::sync_group_response::SyncGroupResponse;
 
+pub use crate::coordinator::machine::{Outcome, ReplayAt, Ticket, partition_of};
+pub use crate::coordinator::view::{Client, Cluster, TopicInfo, View};
 pub use commit::{commit_error, offset_record};
 pub use fetch::fetch_error;
-pub use shard::{Group, GroupShard, ReplayAt};
-pub use view::{Client, Cluster, TopicInfo, View};
-
-/// Stands for a reply that comes later; unique within a shard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Ticket(pub u64);
-
-/// What a decision answers.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Outcome<T> {
-    /// The reply, to be sent when the records are durable.
-    Reply(T),
-    /// A later decision completes this ticket.
-    Parked(Ticket),
-}
+pub use shard::{Group, GroupShard};
 
 /// The reply of a ticket.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,52 +57,10 @@ pub enum Completed {
     Sync(SyncGroupResponse<'static>),
 }
 
-/// What a decision changes.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Changes {
-    /// To be appended all or none, then replayed.
-    pub records: Vec<CoordinatorRecord<'static>>,
-    /// Replies to earlier requests, to be sent when the records are durable.
-    pub completed: Vec<(Ticket, Completed)>,
-    /// The group whose memory has changed with the records; see [`GroupShard::refused`].
-    pub touched: Option<Arc<str>>,
-}
-
+/// What a decision about groups changes.
+pub type Changes = machine::Changes<CoordinatorRecord<'static>, Completed, Infallible>;
 /// Outcome and changes of one request.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Decision<T> {
-    /// What the request gets.
-    pub outcome: Outcome<T>,
-    /// What else happens.
-    pub changes: Changes,
-}
-
-impl<T> Decision<T> {
-    /// Answers at once and changes nothing.
-    pub fn reply(reply: T) -> Self {
-        Self { outcome: Outcome::Reply(reply), changes: Changes::default() }
-    }
-
-    /// Runs a decision that collects its changes.
-    pub fn collect(decide: impl FnOnce(&mut Changes) -> Outcome<T>) -> Self {
-        let mut changes = Changes::default();
-        let outcome = decide(&mut changes);
-        Self { outcome, changes }
-    }
-}
-
-impl Changes {
-    /// Adds a record.
-    pub fn push(&mut self, record: CoordinatorRecord<'static>) {
-        self.records.push(record);
-    }
-
-    /// Whether nothing happens.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.records.is_empty() && self.completed.is_empty()
-    }
-}
+pub type Decision<T> = machine::Decision<T, CoordinatorRecord<'static>, Completed, Infallible>;
 
 /// Why a request about a group is refused: Kafka's code, and what a person should read where the reply
 /// has room for it.
@@ -139,12 +85,4 @@ impl From<ErrorCode> for GroupError {
     fn from(code: ErrorCode) -> Self {
         Self { code, message: String::new() }
     }
-}
-
-/// The partition of an internal topic with `partitions` partitions that keeps `id`: the absolute value
-/// of Java's hash of the string (0 for the one value that has none), modulo.
-#[must_use]
-pub fn partition_of(id: &str, partitions: i32) -> i32 {
-    let hash = id.encode_utf16().fold(0i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
-    hash.checked_abs().unwrap_or(0).checked_rem(partitions).unwrap_or(0)
 }

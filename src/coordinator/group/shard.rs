@@ -1,16 +1,18 @@
 //! The state of one partition of `__consumer_offsets`.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use super::classic::ClassicGroup;
 use super::consumer::{self, ConsumerGroup};
 use super::offsets::{Committed, Offsets};
 use super::timers::{Timer, Timers};
-use super::{Changes, Completed, Ticket, View, classic};
+use super::{Changes, Completed, ReplayAt, Ticket, View, classic};
+use crate::coordinator::machine::Machine;
 use crate::coordinator::record::CoordinatorRecord;
-use crate::schema::ErrorCode;
-use crate::types::{Offset, ProducerId, Timestamp};
+use crate::schema::{DecodeError, ErrorCode};
+use crate::types::{ProducerId, Timestamp};
 
 /// A group of one of Kafka's kinds.
 #[derive(Clone, Debug)]
@@ -36,15 +38,6 @@ impl Group {
             Self::Streams => "streams",
         }
     }
-}
-
-/// Where a replayed record comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReplayAt {
-    /// Its offset in the partition.
-    pub offset: Offset,
-    /// The producer, if the record is part of a transaction.
-    pub producer: Option<ProducerId>,
 }
 
 /// The groups of one partition of `__consumer_offsets` and their committed offsets.
@@ -214,5 +207,53 @@ impl GroupShard {
             out.extend(classic::refused(self, &group, code, view));
         }
         out
+    }
+}
+
+impl Machine for GroupShard {
+    const TOPIC: &'static str = "__consumer_offsets";
+    type Record = CoordinatorRecord<'static>;
+    type Completed = Completed;
+    type Effect = Infallible;
+
+    fn empty() -> Self {
+        Self::new()
+    }
+
+    fn encode(record: &Self::Record) -> (Vec<u8>, Option<Vec<u8>>) {
+        record.encode()
+    }
+
+    fn replay(&mut self, at: ReplayAt, record: &Self::Record) {
+        Self::replay(self, at, record);
+    }
+
+    fn replay_bytes(&mut self, at: ReplayAt, key: &[u8], value: Option<&[u8]>) -> Result<(), DecodeError> {
+        Self::replay(self, at, &CoordinatorRecord::decode(key, value)?);
+        Ok(())
+    }
+
+    fn replay_end(&mut self, producer: ProducerId, commit: bool) {
+        Self::replay_end(self, producer, commit);
+    }
+
+    fn loaded(&mut self, view: &View<'_>) -> Changes {
+        Self::loaded(self, view)
+    }
+
+    fn forget_deleted(&self, view: &View<'_>) -> Changes {
+        Self::forget_deleted(self, view)
+    }
+
+    fn next_deadline(&self) -> Option<i64> {
+        Self::next_deadline(self)
+    }
+
+    fn on_timer(&mut self, view: &View<'_>) -> Option<Changes> {
+        Self::on_timer(self, view)
+    }
+
+    fn refused(&mut self, changes: Changes, code: ErrorCode, view: &View<'_>) -> Vec<(Ticket, Completed)> {
+        Self::refused(self, changes, code, view)
     }
 }

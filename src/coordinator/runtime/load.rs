@@ -1,7 +1,6 @@
 //! Loading: the log of a partition is replayed from its start.
 
-use crate::coordinator::group::{GroupShard, ReplayAt};
-use crate::coordinator::record::CoordinatorRecord;
+use crate::coordinator::machine::{Machine, ReplayAt};
 use crate::log::LogError;
 use crate::partition::{Isolation, Partition};
 use crate::record::control::ControlRecord;
@@ -13,7 +12,7 @@ const READ_BYTES: usize = 4 << 20;
 /// Most bytes that a compressed batch may hold.
 const PAYLOAD_LIMIT: usize = 256 << 20;
 
-/// Why the groups of a partition cannot be loaded. What was read of it is of no use alone.
+/// Why a partition cannot be loaded. What was read of it is of no use alone.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The log refuses to be read.
@@ -39,8 +38,8 @@ pub enum LoadError {
 }
 
 /// Replays everything that is visible; gives the state and where the log ended.
-pub(super) fn load(partition: &Partition) -> Result<(GroupShard, Offset), LoadError> {
-    let mut shard = GroupShard::new();
+pub(super) fn load<M: Machine>(partition: &Partition) -> Result<(M, Offset), LoadError> {
+    let mut shard = M::empty();
     let mut at = partition.marks().log_start;
     loop {
         let fetched = partition.fetch(at, READ_BYTES, true, Isolation::ReadUncommitted)?;
@@ -53,7 +52,7 @@ pub(super) fn load(partition: &Partition) -> Result<(GroupShard, Offset), LoadEr
     }
 }
 
-fn replay_batch(shard: &mut GroupShard, batch: &BatchView<'_>) -> Result<(), LoadError> {
+fn replay_batch<M: Machine>(shard: &mut M, batch: &BatchView<'_>) -> Result<(), LoadError> {
     let header = *batch.header();
     let payload = batch.payload(PAYLOAD_LIMIT)?;
     for record in batch.records(&payload) {
@@ -71,11 +70,9 @@ fn replay_batch(shard: &mut GroupShard, batch: &BatchView<'_>) -> Result<(), Loa
             continue;
         }
         let producer = header.is_transactional().then_some(header.producer_id);
-        match CoordinatorRecord::decode(record.key.unwrap_or_default(), record.value) {
-            Ok(decoded) => shard.replay(ReplayAt { offset: record.offset, producer }, &decoded),
-            Err(error) => {
-                tracing::warn!(offset = %record.offset, %error, "a record of a group is left out");
-            }
+        let at = ReplayAt { offset: record.offset, producer };
+        if let Err(error) = shard.replay_bytes(at, record.key.unwrap_or_default(), record.value) {
+            tracing::warn!(topic = M::TOPIC, offset = %record.offset, %error, "a record is left out");
         }
     }
     Ok(())

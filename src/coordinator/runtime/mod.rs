@@ -1,4 +1,5 @@
-//! Runs the state machines of the groups on the partitions of `__consumer_offsets`.
+//! Runs state machines on the partitions of their internal topics: groups and their offsets on
+//! `__consumer_offsets`, transactions on `__transaction_state`.
 //!
 //! A request is decided inline, in the ordered phase of its handler: the shard is locked, the machine
 //! decides, the records go into the log as one batch and are replayed at once, deadlines that have come
@@ -17,22 +18,25 @@ mod tests;
 mod world;
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 
 use self::shard::{Active, Left, Shard, view_of};
 use self::world::World;
-use super::group::{Completed, Decision, GroupShard, View, partition_of};
+use super::group::{Completed, GroupShard};
+use super::machine::{DecisionOf, Machine, partition_of};
+use super::view::View;
 use crate::env::{Clock, Rng};
 use crate::metadata::Image;
 use crate::partition::{Partition, Partitions};
+use crate::record::ValidBatch;
 use crate::schema::ErrorCode;
 use crate::types::{Offset, Timestamp, TopicId};
 
 pub use load::LoadError;
-pub use world::{Later, Metadata, OFFSETS_TOPIC, StoredMetadata};
+pub use world::{Later, Metadata, StoredMetadata};
 
 /// A reply, or an error that is not the machine's own.
 pub type Answer<T> = Result<T, ErrorCode>;
@@ -62,41 +66,48 @@ impl<T: Send + 'static> Pending<T> {
 }
 
 /// A reply that may come by a ticket.
-pub trait Reply: Send + 'static {
+pub trait Reply<C>: Send + 'static {
     /// Takes it out of what a ticket brought; `None` if that is a reply to another kind of request.
-    fn from_completed(completed: Completed) -> Option<Self>
+    fn from_completed(completed: C) -> Option<Self>
     where
         Self: Sized;
 }
 
-impl Reply for crate::schema::clients::join_group_response::JoinGroupResponse<'static> {
+impl Reply<Completed> for crate::schema::clients::join_group_response::JoinGroupResponse<'static> {
     fn from_completed(completed: Completed) -> Option<Self> {
         if let Completed::Join(reply) = completed { Some(reply) } else { None }
     }
 }
 
-impl Reply for crate::schema::clients::sync_group_response::SyncGroupResponse<'static> {
+impl Reply<Completed> for crate::schema::clients::sync_group_response::SyncGroupResponse<'static> {
     fn from_completed(completed: Completed) -> Option<Self> {
         if let Completed::Sync(reply) = completed { Some(reply) } else { None }
     }
 }
 
 /// The coordinator of all groups.
-pub struct Groups {
+pub type Groups = Coordinator<GroupShard>;
+
+/// What runs an effect.
+type Runner<E> = Box<dyn Fn(E) -> Later<()> + Send + Sync>;
+
+/// All shards of one kind of state machine.
+pub struct Coordinator<M: Machine> {
     world: World,
     partitions: Arc<Partitions>,
     clock: Arc<dyn Clock>,
     rng: Arc<dyn Rng>,
-    shards: RwLock<HashMap<(TopicId, i32), Arc<Shard>>>,
+    shards: RwLock<HashMap<(TopicId, i32), Arc<Shard<M>>>>,
+    runner: OnceLock<Runner<M::Effect>>,
 }
 
-/// Where a group is kept.
-struct Place {
-    shard: Arc<Shard>,
+/// Where an id is kept.
+struct Place<M: Machine> {
+    shard: Arc<Shard<M>>,
     partition: Arc<Partition>,
 }
 
-impl Groups {
+impl<M: Machine> Coordinator<M> {
     /// The coordinator over the partitions of this broker. Nothing is read before someone asks.
     #[must_use]
     pub fn new(
@@ -106,14 +117,15 @@ impl Groups {
         rng: Arc<dyn Rng>,
     ) -> Arc<Self> {
         let world = World::new(metadata);
-        Arc::new(Self { world, partitions, clock, rng, shards: RwLock::default() })
+        let (shards, runner) = (RwLock::default(), OnceLock::new());
+        Arc::new(Self { world, partitions, clock, rng, shards, runner })
     }
 
     /// Decides a request about a group. `decide` runs before this returns, if it runs at all.
     pub fn decide<T: Send + 'static>(
         self: &Arc<Self>,
         group: &str,
-        decide: impl FnOnce(&mut GroupShard, &View<'_>) -> Decision<T>,
+        decide: impl FnOnce(&mut M, &View<'_>) -> DecisionOf<M, T>,
     ) -> Pending<T> {
         match self.place_of(group) {
             Ok(place) => self.at(&place, decide, |_| None),
@@ -122,10 +134,10 @@ impl Groups {
     }
 
     /// Decides a request whose reply may come by a ticket.
-    pub fn decide_or_park<T: Reply>(
+    pub fn decide_or_park<T: Reply<M::Completed>>(
         self: &Arc<Self>,
         group: &str,
-        decide: impl FnOnce(&mut GroupShard, &View<'_>) -> Decision<T>,
+        decide: impl FnOnce(&mut M, &View<'_>) -> DecisionOf<M, T>,
     ) -> Pending<T> {
         match self.place_of(group) {
             Ok(place) => self.at(&place, decide, T::from_completed),
@@ -136,10 +148,10 @@ impl Groups {
     /// Decides on each partition of the topic, for requests about all groups; nothing if there is no topic.
     pub fn decide_everywhere<T: Send + 'static>(
         self: &Arc<Self>,
-        decide: impl Fn(&mut GroupShard, &View<'_>) -> Decision<T>,
+        decide: impl Fn(&mut M, &View<'_>) -> DecisionOf<M, T>,
     ) -> Vec<Pending<T>> {
         let image = self.world.metadata().image();
-        let Some(topic) = image.topics().by_name(OFFSETS_TOPIC) else { return Vec::new() };
+        let Some(topic) = image.topics().by_name(M::TOPIC) else { return Vec::new() };
         let one = |&index: &i32| match self.place(topic.id, index) {
             Ok(place) => self.at(&place, &decide, |_| None),
             Err(code) => Pending::error(code),
@@ -158,7 +170,7 @@ impl Groups {
                 Pending::Ready(Ok(()))
             }
             Err(ErrorCode::COORDINATOR_NOT_AVAILABLE) => {
-                let created = self.world.metadata().create_offsets_topic();
+                let created = self.world.metadata().create_topic(M::TOPIC);
                 Pending::Later(Box::pin(async move {
                     if !created.await {
                         return Err(ErrorCode::COORDINATOR_NOT_AVAILABLE);
@@ -174,7 +186,7 @@ impl Groups {
     /// deletion is durable.
     pub fn topics_deleted(&self, image: &Arc<Image>) {
         let snapshot = self.world.of(Arc::clone(image));
-        let shards: Vec<Arc<Shard>> =
+        let shards: Vec<Arc<Shard<M>>> =
             self.shards.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
         let fresh_id = || self.rng.uuid();
         let view = view_of(&snapshot, self.moment(), &fresh_id);
@@ -187,14 +199,66 @@ impl Groups {
         }
     }
 
-    fn place_of(&self, group: &str) -> Result<Place, ErrorCode> {
+    /// Says what runs the effects. Only the first call counts; to be called before anything is decided.
+    pub fn set_runner(&self, run: impl Fn(M::Effect) -> Later<()> + Send + Sync + 'static) {
+        let _ = self.runner.set(Box::new(run));
+    }
+
+    /// Loads what is there, so that what a stop or a crash left unfinished goes on by itself.
+    pub fn load_all(self: &Arc<Self>) {
         let image = self.world.metadata().image();
-        let topic = image.topics().by_name(OFFSETS_TOPIC).ok_or(ErrorCode::COORDINATOR_NOT_AVAILABLE)?;
+        let Some(topic) = image.topics().by_name(M::TOPIC) else { return };
+        for &index in topic.partitions.keys() {
+            if let Ok(place) = self.place(topic.id, index) {
+                self.begin_loading(&place);
+            }
+        }
+    }
+
+    /// Appends the marker that ends a producer's transaction to a partition of the topic. Gives where, and
+    /// how far its log must be durable.
+    ///
+    /// # Errors
+    /// Kafka's code.
+    pub fn end_transaction(
+        self: &Arc<Self>,
+        (topic, index): (TopicId, i32),
+        marker: ValidBatch<'static>,
+        commit: bool,
+    ) -> Result<(Arc<Partition>, Offset), ErrorCode> {
+        let place = self.place(topic, index)?;
+        let mut guard = self.enter(&place)?;
+        let active = guard.get().ok_or(ErrorCode::NOT_COORDINATOR)?;
+        let end = active
+            .end_transaction(marker, commit, self.clock.now())
+            .map_err(|error| shard::refusal(&error))?;
+        drop(guard);
+        Ok((place.partition, end))
+    }
+
+    /// Starts what is to be done; each waits until its records are durable. An effect whose partition fails
+    /// before is found again when the partition is loaded.
+    fn run_effects(self: &Arc<Self>, active: &mut Active<M>) {
+        for (effect, end) in active.take_effects() {
+            let (coordinator, partition) = (Arc::clone(self), Arc::clone(&active.partition));
+            Handle::current().spawn(async move {
+                if partition.visible(end).await
+                    && let Some(run) = coordinator.runner.get()
+                {
+                    run(effect).await;
+                }
+            });
+        }
+    }
+
+    fn place_of(&self, group: &str) -> Result<Place<M>, ErrorCode> {
+        let image = self.world.metadata().image();
+        let topic = image.topics().by_name(M::TOPIC).ok_or(ErrorCode::COORDINATOR_NOT_AVAILABLE)?;
         let partitions = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
         self.place(topic.id, partition_of(group, partitions))
     }
 
-    fn place(&self, topic: TopicId, index: i32) -> Result<Place, ErrorCode> {
+    fn place(&self, topic: TopicId, index: i32) -> Result<Place<M>, ErrorCode> {
         let partition = self.partitions.get(topic, index).ok_or(ErrorCode::NOT_COORDINATOR)?;
         if partition.is_gone() {
             return Err(ErrorCode::NOT_COORDINATOR);
@@ -214,9 +278,9 @@ impl Groups {
 
     fn at<T: Send + 'static>(
         self: &Arc<Self>,
-        place: &Place,
-        decide: impl FnOnce(&mut GroupShard, &View<'_>) -> Decision<T>,
-        from_completed: fn(Completed) -> Option<T>,
+        place: &Place<M>,
+        decide: impl FnOnce(&mut M, &View<'_>) -> DecisionOf<M, T>,
+        from_completed: fn(M::Completed) -> Option<T>,
     ) -> Pending<T> {
         let mut guard = match self.enter(place) {
             Ok(guard) => guard,
@@ -229,6 +293,7 @@ impl Groups {
         if active.sooner() {
             place.shard.sooner.notify_one();
         }
+        self.run_effects(active);
         drop(guard);
         let partition = Arc::clone(&place.partition);
         match left {
@@ -253,12 +318,12 @@ impl Groups {
     }
 
     /// Locks a shard in service. One that is not starts loading; an empty log is loaded on the spot.
-    fn enter<'a>(self: &Arc<Self>, place: &'a Place) -> Result<shard::ActiveGuard<'a>, ErrorCode> {
+    fn enter<'a>(self: &Arc<Self>, place: &'a Place<M>) -> Result<shard::ActiveGuard<'a, M>, ErrorCode> {
         self.begin_loading(place);
         place.shard.active().ok_or(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS)
     }
 
-    fn begin_loading(self: &Arc<Self>, place: &Place) {
+    fn begin_loading(self: &Arc<Self>, place: &Place<M>) {
         if !place.shard.must_load(&place.partition) {
             return;
         }
@@ -266,7 +331,7 @@ impl Groups {
             (Arc::clone(self), Arc::clone(&place.shard), Arc::clone(&place.partition));
         let end = partition.log_end();
         if end == partition.marks().log_start {
-            groups.finish_loading(&shard, Some((GroupShard::new(), end, partition)));
+            groups.finish_loading(&shard, Some((M::empty(), end, partition)));
             return;
         }
         Handle::current().spawn(async move {
@@ -276,11 +341,7 @@ impl Groups {
         });
     }
 
-    fn finish_loading(
-        self: &Arc<Self>,
-        shard: &Arc<Shard>,
-        loaded: Option<(GroupShard, Offset, Arc<Partition>)>,
-    ) {
+    fn finish_loading(self: &Arc<Self>, shard: &Arc<Shard<M>>, loaded: Option<(M, Offset, Arc<Partition>)>) {
         let is_loaded = loaded.is_some();
         shard.loaded(loaded);
         if !is_loaded {
@@ -294,26 +355,28 @@ impl Groups {
             let changes = active.machine.loaded(&view);
             let _ = active.settle(&view, changes);
             forget(active, &view);
+            self.run_effects(active);
         }
         Handle::current().spawn(keep_time(Arc::downgrade(self), Arc::downgrade(shard)));
     }
 
     /// Handles the deadlines of a shard that have passed; gives how long to sleep until the next one, or
     /// `None` if the shard is out of service.
-    fn run_timers(&self, shard: &Shard) -> Option<Duration> {
+    fn run_timers(self: &Arc<Self>, shard: &Shard<M>) -> Option<Duration> {
         let (snapshot, fresh_id) = (self.world.now(), || self.rng.uuid());
         let (now, tick) = self.moment();
         let view = view_of(&snapshot, (now, tick), &fresh_id);
         let mut guard = shard.active()?;
         let active = guard.get().filter(|active| !active.partition.is_gone())?;
         active.run_timers(&view);
+        self.run_effects(active);
         let wait = active.arm().map_or(i64::from(i32::MAX), |at| at.saturating_sub(tick).max(1));
         Some(Duration::from_millis(u64::try_from(wait).unwrap_or(1)))
     }
 }
 
 /// Removes the offsets of topics that are gone.
-fn forget(active: &mut Active, view: &View<'_>) {
+fn forget<M: Machine>(active: &mut Active<M>, view: &View<'_>) {
     loop {
         let changes = active.machine.forget_deleted(view);
         if changes.is_empty() || active.settle(view, changes).is_err() {
@@ -322,24 +385,24 @@ fn forget(active: &mut Active, view: &View<'_>) {
     }
 }
 
-async fn read(partition: Arc<Partition>) -> Option<(GroupShard, Offset, Arc<Partition>)> {
+async fn read<M: Machine>(partition: Arc<Partition>) -> Option<(M, Offset, Arc<Partition>)> {
     let reading = Arc::clone(&partition);
     let loaded = tokio::task::spawn_blocking(move || load::load(&reading)).await;
     match loaded {
         Ok(Ok((machine, end))) => Some((machine, end, partition)),
         Ok(Err(error)) => {
-            tracing::error!(partition = %partition.name(), %error, "the groups of this partition cannot be loaded");
+            tracing::error!(partition = %partition.name(), %error, "this partition cannot be loaded");
             None
         }
         Err(error) => {
-            tracing::error!(partition = %partition.name(), %error, "loading groups failed");
+            tracing::error!(partition = %partition.name(), %error, "loading failed");
             None
         }
     }
 }
 
 /// Sleeps until the next deadline of a shard, for as long as it is in service.
-async fn keep_time(groups: std::sync::Weak<Groups>, shard: std::sync::Weak<Shard>) {
+async fn keep_time<M: Machine>(groups: std::sync::Weak<Coordinator<M>>, shard: std::sync::Weak<Shard<M>>) {
     loop {
         let Some(shard) = shard.upgrade() else { return };
         let Some(sleep) = groups.upgrade().and_then(|groups| groups.run_timers(&shard)) else { return };

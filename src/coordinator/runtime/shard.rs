@@ -6,10 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, oneshot};
 
 use super::world::Snapshot;
-use crate::coordinator::group::{Changes, Completed, Decision, GroupShard, Outcome, ReplayAt, Ticket, View};
+use crate::coordinator::machine::{ChangesOf, Decision, DecisionOf, Machine, Outcome, ReplayAt, Ticket};
+use crate::coordinator::view::View;
 use crate::log::LogError;
 use crate::partition::Partition;
-use crate::record::{BatchBuilder, Compression, NewRecord};
+use crate::record::header::NO_SEQUENCE;
+use crate::record::{BatchBuilder, Compression, NewRecord, ValidBatch};
 use crate::schema::ErrorCode;
 use crate::types::{Offset, Timestamp};
 
@@ -17,41 +19,46 @@ use crate::types::{Offset, Timestamp};
 pub(super) type Due<T> = (T, Offset);
 
 /// A partition of the topic, loaded or not.
-#[derive(Default)]
-pub(super) struct Shard {
-    state: Mutex<State>,
+pub(super) struct Shard<M: Machine> {
+    state: Mutex<State<M>>,
     /// The next deadline has come closer.
     pub(super) sooner: Notify,
 }
 
-#[derive(Default)]
-enum State {
+impl<M: Machine> Default for Shard<M> {
+    fn default() -> Self {
+        Self { state: Mutex::new(State::Unloaded), sooner: Notify::new() }
+    }
+}
+
+enum State<M: Machine> {
     /// Nobody has asked for it yet, or its partition failed.
-    #[default]
     Unloaded,
     /// The log is being read.
     Loading,
     /// In service.
-    Active(Box<Active>),
+    Active(Box<Active<M>>),
 }
 
 /// A state machine in service.
-pub(super) struct Active {
-    pub(super) machine: GroupShard,
+pub(super) struct Active<M: Machine> {
+    pub(super) machine: M,
     pub(super) partition: Arc<Partition>,
     /// Log end offset: every decision is made on all that is below.
     end: Offset,
-    tickets: HashMap<Ticket, oneshot::Sender<Due<Completed>>>,
+    tickets: HashMap<Ticket, oneshot::Sender<Due<M::Completed>>>,
+    /// What is to be done, each when the log is durable so far.
+    effects: Vec<Due<M::Effect>>,
     /// The deadline that the timer task sleeps for.
     armed: Option<i64>,
 }
 
 /// A shard in service, locked.
-pub(super) struct ActiveGuard<'a>(MutexGuard<'a, State>);
+pub(super) struct ActiveGuard<'a, M: Machine>(MutexGuard<'a, State<M>>);
 
-impl ActiveGuard<'_> {
+impl<M: Machine> ActiveGuard<'_, M> {
     /// The state machine; `None` only if it is not in service, which no guard is made for.
-    pub(super) fn get(&mut self) -> Option<&mut Active> {
+    pub(super) fn get(&mut self) -> Option<&mut Active<M>> {
         match &mut *self.0 {
             State::Active(active) => Some(active),
             State::Unloaded | State::Loading => None,
@@ -60,15 +67,15 @@ impl ActiveGuard<'_> {
 }
 
 /// How a request leaves the ordered phase.
-pub(super) enum Left<T> {
+pub(super) enum Left<T, C> {
     /// With a reply.
     Reply(Due<T>),
     /// With a ticket that another decision completes.
-    Parked(oneshot::Receiver<Due<Completed>>),
+    Parked(oneshot::Receiver<Due<C>>),
 }
 
-impl Shard {
-    fn lock(&self) -> MutexGuard<'_, State> {
+impl<M: Machine> Shard<M> {
+    fn lock(&self) -> MutexGuard<'_, State<M>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -90,30 +97,30 @@ impl Shard {
     }
 
     /// The shard if it is in service.
-    pub(super) fn active(&self) -> Option<ActiveGuard<'_>> {
+    pub(super) fn active(&self) -> Option<ActiveGuard<'_, M>> {
         let state = self.lock();
         matches!(&*state, State::Active(_)).then(|| ActiveGuard(state))
     }
 
     /// The loading has ended, well or not.
-    pub(super) fn loaded(&self, loaded: Option<(GroupShard, Offset, Arc<Partition>)>) {
+    pub(super) fn loaded(&self, loaded: Option<(M, Offset, Arc<Partition>)>) {
         *self.lock() = match loaded {
             None => State::Unloaded,
             Some((machine, end, partition)) => {
-                let (tickets, armed) = (HashMap::new(), None);
-                State::Active(Box::new(Active { machine, partition, end, tickets, armed }))
+                let (tickets, effects, armed) = (HashMap::new(), Vec::new(), None);
+                State::Active(Box::new(Active { machine, partition, end, tickets, effects, armed }))
             }
         };
     }
 }
 
-impl Active {
+impl<M: Machine> Active<M> {
     /// Decides a request and makes its changes true.
     pub(super) fn decide<T>(
         &mut self,
         view: &View<'_>,
-        decide: impl FnOnce(&mut GroupShard, &View<'_>) -> Decision<T>,
-    ) -> Result<Left<T>, ErrorCode> {
+        decide: impl FnOnce(&mut M, &View<'_>) -> DecisionOf<M, T>,
+    ) -> Result<Left<T, M::Completed>, ErrorCode> {
         let Decision { outcome, changes } = decide(&mut self.machine, view);
         let parked = match &outcome {
             Outcome::Parked(ticket) => {
@@ -135,10 +142,10 @@ impl Active {
 
     /// Appends the records, replays them, and answers the tickets that are completed. Gives how far the
     /// log must be durable for what was decided.
-    pub(super) fn settle(&mut self, view: &View<'_>, changes: Changes) -> Result<Offset, ErrorCode> {
+    pub(super) fn settle(&mut self, view: &View<'_>, changes: ChangesOf<M>) -> Result<Offset, ErrorCode> {
         if let Err(error) = self.append(view.now, &changes) {
             let code = refusal(&error);
-            tracing::warn!(partition = %self.partition.name(), %error, "a decision about a group was not recorded");
+            tracing::warn!(partition = %self.partition.name(), %error, "a decision was not recorded");
             for (ticket, reply) in self.machine.refused(changes, code, view) {
                 self.complete(ticket, reply);
             }
@@ -147,16 +154,21 @@ impl Active {
         for (ticket, reply) in changes.completed {
             self.complete(ticket, reply);
         }
-        Ok(self.end)
+        let end = self.end;
+        self.effects.extend(changes.effects.into_iter().map(|effect| (effect, end)));
+        Ok(end)
     }
 
-    fn append(&mut self, now: Timestamp, changes: &Changes) -> Result<(), LogError> {
+    fn append(&mut self, now: Timestamp, changes: &ChangesOf<M>) -> Result<(), LogError> {
         if changes.records.is_empty() {
             return Ok(());
         }
         let mut builder = BatchBuilder::new(Compression::NONE);
+        if let Some((id, epoch)) = changes.producer {
+            builder = builder.producer(id, epoch, NO_SEQUENCE).transactional();
+        }
         for record in &changes.records {
-            let (key, value) = record.encode();
+            let (key, value) = M::encode(record);
             builder.push(&NewRecord {
                 timestamp: now,
                 key: Some(&key),
@@ -166,14 +178,35 @@ impl Active {
         }
         let appended = self.partition.append(builder.build_uncompressed(), now)?;
         for (record, n) in changes.records.iter().zip(0..) {
-            let at = ReplayAt { offset: appended.base_offset.plus(n), producer: None };
+            let producer = changes.producer.map(|(id, _)| id);
+            let at = ReplayAt { offset: appended.base_offset.plus(n), producer };
             self.machine.replay(at, record);
         }
         self.end = appended.last_offset.plus(1);
         Ok(())
     }
 
-    fn complete(&mut self, ticket: Ticket, reply: Completed) {
+    /// Appends the marker that ends a producer's transaction here, and replays it. Gives how far the log
+    /// must be durable for it.
+    pub(super) fn end_transaction(
+        &mut self,
+        marker: ValidBatch<'static>,
+        commit: bool,
+        now: Timestamp,
+    ) -> Result<Offset, LogError> {
+        let producer = marker.header().producer_id;
+        let appended = self.partition.append(marker, now)?;
+        self.machine.replay_end(producer, commit);
+        self.end = appended.last_offset.plus(1);
+        Ok(self.end)
+    }
+
+    /// What is to be done, each when the log is durable so far.
+    pub(super) fn take_effects(&mut self) -> Vec<Due<M::Effect>> {
+        std::mem::take(&mut self.effects)
+    }
+
+    fn complete(&mut self, ticket: Ticket, reply: M::Completed) {
         if let Some(sender) = self.tickets.remove(&ticket) {
             // Nobody listens if the client has gone.
             let _ = sender.send((reply, self.end));
@@ -214,10 +247,12 @@ pub(super) fn view_of<'a>(
     View { now, tick, cluster: snapshot, config: &snapshot.config, fresh_id }
 }
 
-/// What members are told when the log takes no record, as Kafka tells it.
-fn refusal(error: &LogError) -> ErrorCode {
+/// What a client is told when the log takes no record, as Kafka tells it.
+pub(super) fn refusal(error: &LogError) -> ErrorCode {
     match error {
         LogError::NoSpace { .. } => ErrorCode::COORDINATOR_NOT_AVAILABLE,
+        LogError::InvalidProducerEpoch { .. } => ErrorCode::INVALID_PRODUCER_EPOCH,
+        LogError::InvalidTransactionState { .. } => ErrorCode::INVALID_TXN_STATE,
         LogError::BatchTooLarge { .. } | LogError::InvalidBatch(_) => ErrorCode::UNKNOWN_SERVER_ERROR,
         _ => ErrorCode::NOT_COORDINATOR,
     }

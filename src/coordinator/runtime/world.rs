@@ -5,16 +5,13 @@ use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::config::{BrokerConfig, Settings};
-use crate::coordinator::group::{Cluster, TopicInfo};
+use crate::coordinator::view::{Cluster, TopicInfo};
 use crate::env::Rng;
 use crate::metadata::change::{Site, automatic_topic, create_topics};
 use crate::metadata::store::Store;
 use crate::metadata::{ConfigResource, Image, ResourceKind, Topic};
 use crate::schema::clients::create_topics_request::CreateTopicsRequest;
 use crate::types::{NodeId, TopicId};
-
-/// The topic that keeps groups and offsets.
-pub const OFFSETS_TOPIC: &str = "__consumer_offsets";
 
 /// A future that is sent between threads.
 pub type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -25,8 +22,8 @@ pub trait Metadata: Send + Sync {
     fn image(&self) -> Arc<Image>;
     /// The broker's options under an image.
     fn config(&self, image: &Image) -> BrokerConfig;
-    /// Creates the topic of the groups; false if that failed. No harm if it is there.
-    fn create_offsets_topic(&self) -> Later<bool>;
+    /// Creates an internal topic; false if that failed. No harm if it is there.
+    fn create_topic(&self, name: &'static str) -> Later<bool>;
 }
 
 /// The metadata store of this node.
@@ -50,11 +47,11 @@ impl Metadata for StoredMetadata {
         BrokerConfig::resolve(&Site { node: self.node, settings: &self.settings }.layers(image))
     }
 
-    fn create_offsets_topic(&self) -> Later<bool> {
+    fn create_topic(&self, name: &'static str) -> Later<bool> {
         let (node, settings, rng) = (self.node, Arc::clone(&self.settings), Arc::clone(&self.rng));
         let decided = self.store.submit(move |image, _| {
             let site = Site { node, settings: &settings };
-            let topics = vec![automatic_topic(image, site, OFFSETS_TOPIC)];
+            let topics = vec![automatic_topic(image, site, name)];
             create_topics(image, &CreateTopicsRequest { topics, ..Default::default() }, site, || rng.uuid())
         });
         Box::pin(async move {
@@ -62,12 +59,12 @@ impl Metadata for StoredMetadata {
                 Ok(reply) => {
                     for topic in reply.topics.iter().filter(|topic| topic.error_code != 0) {
                         // That it exists by now is as good.
-                        tracing::debug!(code = topic.error_code, message = ?topic.error_message, "{OFFSETS_TOPIC}");
+                        tracing::debug!(code = topic.error_code, message = ?topic.error_message, "{name}");
                     }
                     true
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "{OFFSETS_TOPIC} was not created");
+                    tracing::warn!(%error, "{name} was not created");
                     false
                 }
             }
@@ -151,6 +148,10 @@ impl Cluster for Snapshot {
         };
         let rack = |id: &NodeId| self.image.cluster().broker(*id)?.rack.as_deref().map(Arc::from);
         partition.replicas.iter().filter_map(rack).collect()
+    }
+
+    fn feature(&self, name: &str) -> i16 {
+        self.image.feature(name)
     }
 
     fn group_option(&self, group: &str, option: &str) -> Option<String> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::config::BrokerConfig;
 use crate::types::{Timestamp, TopicId, Uuid};
 
-/// A topic as groups see it.
+/// A topic as coordinators see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicInfo {
     /// Its name.
@@ -16,7 +16,7 @@ pub struct TopicInfo {
     pub partitions: i32,
 }
 
-/// The cluster's metadata as groups see it.
+/// The cluster's metadata as coordinators see it.
 pub trait Cluster: Send + Sync {
     /// Changes whenever a topic comes, goes or changes; the same number means the same topics.
     fn version(&self) -> u64;
@@ -28,6 +28,10 @@ pub trait Cluster: Send + Sync {
     fn topics(&self) -> Box<dyn Iterator<Item = TopicInfo> + '_>;
     /// Racks of the replicas of a partition; empty if none is known.
     fn racks(&self, topic: TopicId, partition: i32) -> Vec<Arc<str>>;
+    /// Level of a finalized feature, for instance `transaction.version`; 0 if it is not.
+    fn feature(&self, _name: &str) -> i16 {
+        0
+    }
     /// An option that is set on the group itself, for instance `consumer.session.timeout.ms`.
     fn group_option(&self, group: &str, option: &str) -> Option<String>;
 }
