@@ -15,13 +15,15 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("metadata", &["record", "schema", "config", "types"]),
     ("metadata/store", &["metadata", "record", "schema", "config", "types", "log", "env"]),
     ("partition", &["log", "record", "metadata", "schema", "config", "env", "types"]),
-    ("coordinator", &["schema", "types"]),
+    ("coordinator", &["schema", "config", "types"]),
     ("coordinator/group", &["coordinator", "schema", "config", "types"]),
+    ("coordinator/txn", &["coordinator", "schema", "config", "types"]),
     (
         "coordinator/runtime",
         &[
             "coordinator",
             "coordinator/group",
+            "coordinator/txn",
             "partition",
             "metadata",
             "metadata/store",
@@ -38,6 +40,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "coordinator",
             "coordinator/group",
+            "coordinator/txn",
             "coordinator/runtime",
             "partition",
             "metadata",
@@ -114,7 +117,9 @@ fn room_of(relative: &Path) -> Option<String> {
     if ["metadata/store", "metadata/format", "metadata/meta_properties"].iter().any(|p| text.starts_with(p)) {
         return Some("metadata/store".to_owned());
     }
-    if let Some(part) = ["coordinator/group", "coordinator/runtime"].into_iter().find(|p| text.starts_with(p))
+    if let Some(part) = ["coordinator/group", "coordinator/txn", "coordinator/runtime"]
+        .into_iter()
+        .find(|p| text.starts_with(p))
     {
         return Some(part.to_owned());
     }
@@ -154,7 +159,7 @@ fn imports(text: &str) -> Vec<(usize, String)> {
             if name.starts_with("metadata::store") {
                 out.push((line, "metadata/store".to_owned()));
             } else if let Some(part) =
-                ["group", "runtime"].iter().find(|p| name.starts_with(&format!("coordinator::{p}")))
+                ["group", "txn", "runtime"].iter().find(|p| name.starts_with(&format!("coordinator::{p}")))
             {
                 out.push((line, format!("coordinator/{part}")));
             } else {
