@@ -18,4 +18,17 @@ macro_rules! scenarios {
     };
 }
 
-scenarios!(cluster, configs, fetch, groups, idempotence, metadata, offsets, produce, raw, topics, versions);
+scenarios!(
+    cluster,
+    configs,
+    consumer_groups,
+    fetch,
+    groups,
+    idempotence,
+    metadata,
+    offsets,
+    produce,
+    raw,
+    topics,
+    versions
+);

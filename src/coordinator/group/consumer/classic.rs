@@ -82,7 +82,7 @@ fn try_join(
         client_id: client.id.into(),
         client_host: client.host.into(),
         topics: names(&subscription.topics),
-        regex: None,
+        regex: Some("".into()),
         rebalance_timeout_ms: request.rebalance_timeout_ms,
         assignor: member.wants.assignor.clone(),
         classic: Some(Classic { session_timeout_ms: request.session_timeout_ms, protocols }),

@@ -30,7 +30,7 @@ pub struct Subscription {
     pub client_host: Box<str>,
     /// Topics by name, in order, each once.
     pub topics: Vec<Arc<str>>,
-    /// Topics by pattern; an empty one counts as none.
+    /// Topics by pattern; an empty one counts as none, and is what Kafka writes of members without.
     pub regex: Option<Arc<str>>,
     /// How long it may take to give up partitions, in ms; -1 if it never said.
     pub rebalance_timeout_ms: i32,
@@ -257,7 +257,8 @@ impl Member {
     /// A member that nothing is known of yet.
     #[must_use]
     pub fn new(id: Arc<str>) -> Self {
-        let wants = Subscription { rebalance_timeout_ms: -1, ..Subscription::default() };
+        let regex = Some("".into());
+        let wants = Subscription { rebalance_timeout_ms: -1, regex, ..Subscription::default() };
         Self { id, wants: Arc::new(wants), has: Arc::default() }
     }
 

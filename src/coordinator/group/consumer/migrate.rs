@@ -80,7 +80,7 @@ pub(super) fn upgrade(view: &View<'_>, classic: &ClassicGroup) -> Result<Draft<'
             client_id: member.client_id.clone(),
             client_host: member.client_host.clone(),
             topics: names(&subscription.topics),
-            regex: None,
+            regex: Some("".into()),
             rebalance_timeout_ms: member.rebalance_timeout_ms,
             assignor: None,
             classic: Some(Classic {
