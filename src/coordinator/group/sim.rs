@@ -163,7 +163,7 @@ impl Sim {
 
     /// Lets time pass, deadline by deadline.
     pub(super) fn advance(&mut self, ms: i64) -> Vec<CoordinatorRecord<'static>> {
-        let end = self.now + ms;
+        let end = self.now.saturating_add(ms);
         let mut records = Vec::new();
         loop {
             while let Some(changes) = self.with(GroupShard::on_timer) {

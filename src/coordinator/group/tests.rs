@@ -215,10 +215,9 @@ fn offsets_of_deleted_topics_go_with_them() {
 }
 
 fn delete_offset(sim: &mut Sim, group: &str, topic: &str) -> (E, E) {
-    let partitions = vec![OffsetDeleteRequestPartition { partition_index: 0, ..Default::default() }];
-    let topics =
-        vec![OffsetDeleteRequestTopic { name: topic.to_owned().into(), partitions, ..Default::default() }];
-    let request = OffsetDeleteRequest { group_id: group.to_owned().into(), topics, ..Default::default() };
+    let partitions = vec![OffsetDeleteRequestPartition { partition_index: 0 }];
+    let topics = vec![OffsetDeleteRequestTopic { name: topic.to_owned().into(), partitions }];
+    let request = OffsetDeleteRequest { group_id: group.to_owned().into(), topics };
     let Outcome::Reply(reply) = sim.decide(|shard, view| shard.delete_offsets(view, &request)).0 else {
         panic!()
     };

@@ -39,7 +39,8 @@ fn an_old_client_joins_in_one_step() {
 
 #[test]
 fn requests_that_no_group_takes() {
-    let cases: &[(&str, fn(&mut Joining), E)] = &[
+    type Case = (&'static str, fn(&mut Joining), E);
+    let cases: &[Case] = &[
         ("", |_| (), E::INVALID_GROUP_ID),
         ("g", |j| j.session = 5_999, E::INVALID_SESSION_TIMEOUT),
         ("g", |j| j.session = 1_800_001, E::INVALID_SESSION_TIMEOUT),
