@@ -68,6 +68,10 @@ pub fn validate_topic_overrides(layers: &Layers<'_>, overrides: &Overrides) -> R
     Ok(())
 }
 
+/// Options that Kafka can alter at run time and Klamm takes only from its file: better refused than kept
+/// without effect.
+const AT_START_ONLY: &[&str] = &["listeners", "listener.security.protocol.map", "cordoned.log.dirs"];
+
 /// Checks one option of a broker that is set at run time. Unknown names are kept, as in Kafka: they may
 /// belong to something that is plugged in.
 ///
@@ -81,7 +85,7 @@ pub fn validate_broker_dynamic(name: &str, value: &str, target: BrokerTarget) ->
         None => (find(Scope::Broker, name).or_else(|| find(Scope::BrokerDynamicOnly, name)), false),
     };
     let Some(option) = option else { return Ok(()) };
-    if option.update_mode == UpdateMode::ReadOnly {
+    if option.update_mode == UpdateMode::ReadOnly || AT_START_ONLY.contains(&option.name) {
         return refuse(format!(
             "{name} cannot be altered while the broker runs; set it in its file and restart"
         ));

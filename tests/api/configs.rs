@@ -221,7 +221,8 @@ fn what_needs_a_restart_or_protects_is_refused() {
         ("message.max.bytes", "-1"),
         ("message.max.bytes", "many"),
         ("max.connection.creation.rate", "5"),
-        ("listeners", "PLAINTEXT://127.0.0.1:0,SECOND://127.0.0.1:0"),
+        ("listeners", "PLAINTEXT://127.0.0.1:1"),
+        ("cordoned.log.dirs", "/data"),
     ] {
         for resource in ["", "1"] {
             let (code, message) = client.try_configure(BROKER, resource, &[(name, value)]);
