@@ -1,9 +1,11 @@
 //! What tools ask of the cluster: its node, its log directories, its quorum, what can be configured.
 
+use klamm::env::{Fault, FaultOp};
 use klamm::schema::ErrorCode;
 use klamm::schema::clients::alter_replica_log_dirs_request::{
     AlterReplicaLogDir, AlterReplicaLogDirTopic, AlterReplicaLogDirsRequest,
 };
+use klamm::schema::clients::api_versions_request::ApiVersionsRequest;
 use klamm::schema::clients::describe_cluster_request::DescribeClusterRequest;
 use klamm::schema::clients::describe_log_dirs_request::{DescribableLogDirTopic, DescribeLogDirsRequest};
 use klamm::schema::clients::describe_quorum_request::{DescribeQuorumRequest, PartitionData, TopicData};
@@ -138,4 +140,63 @@ fn what_can_be_configured_is_listed() {
     let (code, all) = list(1, &[]);
     assert!(code == ErrorCode::NONE && all.contains(&topic) && all.contains(&(4, "1".to_owned())), "{all:?}");
     assert_eq!(list(1, &[77]), (ErrorCode::UNSUPPORTED_VERSION, vec![]));
+}
+
+#[test]
+fn every_version_tells_the_same_apis_and_an_unknown_one_is_told_so() {
+    let broker = TestBroker::start();
+    let mut client = broker.client();
+    let request = ApiVersionsRequest {
+        client_software_name: "test".into(),
+        client_software_version: "1".into(),
+        ..Default::default()
+    };
+    let mut told = Vec::new();
+    for version in ApiVersionsRequest::versions() {
+        let reply = client.ask(version, &request);
+        assert_eq!(reply.error_code, 0);
+        told.push(
+            reply.api_keys.iter().map(|a| (a.api_key, a.min_version, a.max_version)).collect::<Vec<_>>(),
+        );
+    }
+    assert!(told.windows(2).all(|pair| pair[0] == pair[1]));
+    assert!(told[0].contains(&(0, 0, 13)), "Produce from 0, or librdkafka drops compression");
+    client.send(99, &request);
+    let frame = client.receive_raw().unwrap();
+    assert_eq!(frame[4..], [0, 35, 0, 0, 0, 1, 0, 18, 0, 0, 0, 5], "as version 0, with its own entry alone");
+}
+
+#[test]
+fn a_directory_that_fails_takes_its_partitions_along_and_no_other() {
+    let broker = TestBroker::with(&["log.dirs=/data/a,/data/b"]);
+    let mut client = broker.client();
+    let topic = client.topic("t", 2, &[]);
+    let batch = batches::count(1);
+    for partition in 0..2 {
+        client.append(&topic, partition, &batch);
+    }
+    let reply = client.ask_latest(&DescribeLogDirsRequest { topics: None, ..Default::default() });
+    // The metadata lies in the first directory.
+    let lost = reply.results.iter().find(|dir| dir.log_dir == "/data/b").unwrap().topics[0].partitions[0]
+        .partition_index;
+    broker.files.inject(Fault {
+        op: FaultOp::Sync,
+        path: "/data/b".into(),
+        skip: 0,
+        times: u32::MAX,
+        kind: std::io::ErrorKind::Other,
+    });
+    let storage = ErrorCode::KAFKA_STORAGE_ERROR.code();
+    for _ in 0..2 {
+        assert_eq!(client.produce(&topic, lost, &batch).error_code, storage);
+        assert_eq!(client.fetch(&topic, lost, 0).error_code, storage);
+        client.append(&topic, 1 - lost, &batch);
+    }
+    let reply = client.ask_latest(&DescribeLogDirsRequest { topics: None, ..Default::default() });
+    let codes: Vec<_> = reply.results.iter().map(|dir| (&*dir.log_dir, dir.error_code)).collect();
+    assert!(codes.contains(&("/data/b", storage)) && codes.contains(&("/data/a", 0)), "{codes:?}");
+    let new = client.topic("new", 4, &[]);
+    for partition in 0..4 {
+        client.append(&new, partition, &batch);
+    }
 }

@@ -1,6 +1,7 @@
 //! Idempotent producers: the window of five batches, sequences, epochs, and what a restart keeps of them.
 
 use klamm::schema::ErrorCode;
+use klamm::schema::clients::produce_request::ProduceRequest;
 
 use crate::support::batches::{self, sequenced};
 use crate::support::broker::TestBroker;
@@ -135,4 +136,40 @@ fn several_partitions_in_one_request_count_apart() {
     // A producer that partition 2 does not know may begin anywhere.
     assert_eq!(got, [(0, 0), (0, 1), (0, 0)]);
     assert_eq!(batches::offsets(crate::support::client::bytes_of(&client.fetch(&topic, 1, 0))), [0, 1]);
+}
+
+#[test]
+fn the_same_batch_twice_in_flight_is_stored_once() {
+    let broker = TestBroker::start();
+    let mut client = broker.client();
+    let topic = client.topic("t", 1, &[]);
+    let id = client.producer_id();
+    for sequence in 0..20 {
+        let batch = sequenced(id, 0, sequence, 1);
+        let request = produce(&topic, -1, &[(0, &batch), (0, &batch)]);
+        let sent = [client.send(13, &request), client.send(13, &request)];
+        for sent in sent {
+            let reply = client.receive::<ProduceRequest<'_>>(13, sent);
+            for answer in &reply.responses[0].partition_responses {
+                assert_eq!((answer.error_code, answer.base_offset), (0, i64::from(sequence)));
+            }
+        }
+    }
+    assert_eq!(client.offsets(&topic, 0, 0).len(), 20);
+}
+
+#[test]
+fn a_producer_may_come_back_after_its_records_expired() {
+    let mut broker = TestBroker::start();
+    let mut client = broker.client();
+    let topic = client.topic("t", 1, &[("retention.ms", "60000")]);
+    let id = client.producer_id();
+    assert_eq!(send(&mut client, &topic, id, 0, 0, 1), (OK, 0));
+    broker.clock.advance(std::time::Duration::from_secs(100));
+    assert_eq!(client.offsets(&topic, 0, 1), [0i64; 0]);
+    assert_eq!(send(&mut client, &topic, id, 0, 0, 1), (OK, 0), "still a duplicate");
+    broker.kill();
+    broker.run();
+    let mut client = broker.client();
+    assert_eq!(send(&mut client, &topic, id, 0, 1, 1), (OK, 1));
 }
