@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::effective::Effective;
 use crate::api::InForce;
+use crate::config::TopicConfig;
 use crate::log::checkpoint::Offsets;
 use crate::log::{Contents, FoundPartition, LogDirectory, LogError};
 use crate::metadata::{Image, Topic};
@@ -22,6 +23,8 @@ pub struct Replicas {
     partitions: Arc<Partitions>,
     effective: Mutex<Arc<Effective>>,
     in_force: Arc<InForce>,
+    /// Held while the partitions change. The image that they do not wholly follow yet, for want of space.
+    behind: Mutex<Option<Arc<Image>>>,
 }
 
 impl Replicas {
@@ -36,7 +39,7 @@ impl Replicas {
     ) -> Self {
         let (directories, ids) = (directories.to_vec(), ids.to_vec());
         let (partitions, effective) = (Arc::default(), Mutex::new(effective));
-        Self { node, directories, ids, partitions, effective, in_force }
+        Self { node, directories, ids, partitions, effective, in_force, behind: Mutex::default() }
     }
 
     /// The open partitions.
@@ -121,8 +124,32 @@ impl Replicas {
     /// that a leader is announced once its partition takes writes.
     ///
     /// # Errors
-    /// A new partition cannot be made.
-    pub fn follow(&self, before: &Image, after: &Image) -> Result<(), LogError> {
+    /// The first: a partition cannot be made or removed. The others follow; what is missing is made by
+    /// [`catch_up`](Self::catch_up).
+    pub fn follow(&self, before: &Image, after: &Arc<Image>) -> Result<(), LogError> {
+        let mut behind = self.behind.lock().unwrap_or_else(PoisonError::into_inner);
+        let followed = self.change(before, after);
+        if followed.is_err() || behind.is_some() {
+            *behind = Some(Arc::clone(after));
+        }
+        followed
+    }
+
+    /// Makes the partitions that could not be made when they were decided. A timer calls this.
+    ///
+    /// # Errors
+    /// They still cannot be made.
+    pub fn catch_up(&self) -> Result<(), LogError> {
+        let mut behind = self.behind.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(image) = behind.as_ref() else { return Ok(()) };
+        let effective = self.effective();
+        image.topics().iter().try_for_each(|topic| self.create_missing(topic, image, &effective))?;
+        tracing::info!("partitions that could not be made before are there now");
+        *behind = None;
+        Ok(())
+    }
+
+    fn change(&self, before: &Image, after: &Image) -> Result<(), LogError> {
         let old = self.effective();
         let defaults_changed = !old.holds(after);
         let new = if defaults_changed { Arc::new(old.under(after)) } else { old };
@@ -130,27 +157,42 @@ impl Replicas {
             self.in_force.set(Arc::clone(&new.config));
             *self.effective.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&new);
         }
+        let mut outcome = Ok(());
         for topic in before.topics().iter() {
             if after.topics().by_id(topic.id).is_none() {
-                self.delete(topic)?;
+                outcome = outcome.and(self.delete(topic));
             }
         }
         for topic in after.topics().iter() {
             let was = before.topics().by_id(topic.id);
             if was.is_none_or(|was| !Arc::ptr_eq(was, topic)) {
-                self.create_missing(topic, after, &new)?;
+                outcome = outcome.and(self.create_missing(topic, after, &new));
                 self.enter_epochs(topic);
             }
             let configs = |image: &Image| image.configs().of_topic(&topic.name).clone();
             if was.is_some() && (defaults_changed || configs(before) != configs(after)) {
-                let config = new.topic(after, &topic.name);
-                for partition in self.partitions.of_topic(topic.id) {
-                    let expiration = i64::from(new.config.producer_id_expiration_ms);
-                    partition.set_config(Arc::clone(&config), expiration);
-                }
+                outcome = outcome.and(self.configure(topic.id, &new.topic(after, &topic.name), &new));
             }
         }
-        Ok(())
+        outcome
+    }
+
+    /// Puts a topic's options in force. What must be durable to be visible from now on is durable when this
+    /// returns.
+    fn configure(
+        &self,
+        topic: TopicId,
+        config: &Arc<TopicConfig>,
+        effective: &Effective,
+    ) -> Result<(), LogError> {
+        let expiration = i64::from(effective.config.producer_id_expiration_ms);
+        let mut to_flush = Vec::new();
+        for partition in self.partitions.of_topic(topic) {
+            let switched = partition.config().flush_messages > 1 && config.flush_messages <= 1;
+            partition.set_config(Arc::clone(config), expiration);
+            to_flush.extend(switched.then_some(partition));
+        }
+        to_flush.iter().try_for_each(|partition| partition.flush())
     }
 
     /// Makes the partitions of a topic that are nowhere; one that could not be opened is not made anew.
@@ -189,7 +231,7 @@ impl Replicas {
     /// The directory that works and holds the fewest partitions, as Kafka chooses.
     fn emptiest(&self) -> Option<Arc<LogDirectory>> {
         let online = self.directories.iter().filter(|d| d.env().health.failure().is_none());
-        online.min_by_key(|d| d.logs().len()).cloned()
+        online.min_by_key(|d| d.log_count()).cloned()
     }
 
     fn enter_epochs(&self, topic: &Topic) {

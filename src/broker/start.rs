@@ -18,7 +18,7 @@ use crate::api::{InForce, Services};
 use crate::config::{BrokerConfig, Loaded};
 use crate::coordinator::runtime::Groups;
 use crate::env::Clock;
-use crate::log::LogError;
+use crate::log::{LogEnv, LogError};
 use crate::metadata::store::{Applier, Journal, Store, StoreError, StoreOptions};
 use crate::metadata::{Image, Topic, features};
 use crate::partition::LogDirs;
@@ -139,6 +139,7 @@ struct Ready {
     services: Arc<Services>,
     replicas: Arc<Replicas>,
     metadata_directory: Option<Arc<crate::log::LogDirectory>>,
+    metadata_env: Arc<LogEnv>,
     broker_epoch: Offset,
     in_force: Arc<InForce>,
     failed: watch::Sender<Option<String>>,
@@ -162,7 +163,7 @@ impl Ready {
         clock: Arc<dyn Clock>,
         failure: watch::Receiver<Option<String>>,
     ) -> Broker {
-        let timers = Timers::start(&self.replicas, self.failed);
+        let timers = Timers::start(&self.replicas, self.metadata_env, self.failed);
         let dispatch: Arc<Services> = Arc::clone(&self.services);
         let server = bound.serve(dispatch, clock);
         tokio::spawn(keep_limits(server.limiter(), self.in_force.follow()));
@@ -225,8 +226,15 @@ fn open(
         log_dirs: Arc::new(LogDirs(opened.directories.clone())),
     }));
     let _ = groups.set(Arc::downgrade(&services.groups));
-    let metadata_directory = opened.metadata_only;
-    Ok(Ready { services, replicas, metadata_directory, broker_epoch, in_force, failed })
+    Ok(Ready {
+        services,
+        replicas,
+        metadata_directory: opened.metadata_only,
+        metadata_env: opened.metadata_env,
+        broker_epoch,
+        in_force,
+        failed,
+    })
 }
 
 fn store_options(loaded: &Loaded, opened: &Opened) -> StoreOptions {
@@ -269,7 +277,7 @@ struct Follower {
 impl Applier for Follower {
     fn apply(&mut self, before: &Arc<Image>, after: &Arc<Image>) {
         if let Err(error) = self.replicas.follow(before, after) {
-            tracing::error!(%error, "a partition does not follow the metadata; it is offline until a restart");
+            tracing::error!(%error, "a partition does not follow the metadata yet; it is tried again");
         }
         let is_gone = |topic: &Arc<Topic>| after.topics().by_id(topic.id).is_none();
         if before.topics().iter().any(is_gone)

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::replicas::Replicas;
 use crate::log::checkpoint::Offsets;
-use crate::log::{LogDirectory, LogError};
+use crate::log::{LogDirectory, LogEnv, LogError};
 
 /// How often logs are looked at: the finest grain of `retention.ms` on files and of `flush.ms`.
 const TICK: Duration = Duration::from_secs(1);
@@ -24,7 +24,11 @@ pub struct Timers {
 impl Timers {
     /// Starts them. Must be called inside a tokio runtime.
     #[must_use]
-    pub fn start(replicas: &Arc<Replicas>, failed: watch::Sender<Option<String>>) -> Self {
+    pub fn start(
+        replicas: &Arc<Replicas>,
+        metadata: Arc<LogEnv>,
+        failed: watch::Sender<Option<String>>,
+    ) -> Self {
         let config = Arc::clone(&replicas.effective().config);
         let every = |ms: i64| Duration::from_millis(u64::try_from(ms).unwrap_or(0).max(1));
         let checkpoint = every(i64::from(config.log_flush_offset_checkpoint_interval_ms));
@@ -33,8 +37,13 @@ impl Timers {
         let end = watch::Sender::new(());
         let tasks = vec![
             repeat(TICK, replicas, &end, move |replicas| {
-                each(replicas, |_, dir| dir.tick());
-                if let Some(reason) = replicas.all_failed() {
+                each(replicas, |_, dir| dir.tick().and(dir.keep_reserve()));
+                if let Err(error) = replicas.catch_up() {
+                    tracing::debug!(%error, "partitions still cannot be made");
+                }
+                let lost =
+                    metadata.health.failure().map(|reason| format!("the metadata log is lost: {reason}"));
+                if let Some(reason) = replicas.all_failed().or(lost) {
                     failed.send_replace(Some(reason));
                 }
             }),
@@ -64,7 +73,10 @@ impl Timers {
 
 fn each(replicas: &Replicas, work: impl Fn(&Replicas, &LogDirectory) -> Result<(), LogError>) {
     for directory in replicas.directories().iter().filter(|d| d.env().health.failure().is_none()) {
-        if let Err(error) = work(replicas, directory) {
+        // A full volume was reported when it filled up.
+        if let Err(error) = work(replicas, directory)
+            && !matches!(error, LogError::NoSpace { .. })
+        {
             tracing::warn!(dir = %directory.path().display(), %error, "periodic work failed; it is tried again");
         }
     }

@@ -166,11 +166,18 @@ pub fn replace(files: &dyn Files, path: &Path, content: &[u8]) -> io::Result<()>
     let mut tmp = path.as_os_str().to_owned();
     tmp.push(".tmp");
     let tmp = PathBuf::from(tmp);
-    let file = files.open(&tmp, OpenMode::Create)?;
-    file.set_len(0)?;
-    file.write_all_at(content, 0)?;
-    file.sync_data()?;
-    files.rename(&tmp, path)?;
+    let write = || {
+        let file = files.open(&tmp, OpenMode::Create)?;
+        file.set_len(0)?;
+        file.write_all_at(content, 0)?;
+        file.sync_data()?;
+        files.rename(&tmp, path)
+    };
+    if let Err(error) = write() {
+        // On a full volume a leftover would take the space that others need.
+        let _ = files.remove_file(&tmp);
+        return Err(error);
+    }
     path.parent().map_or(Ok(()), |dir| files.sync_dir(dir))
 }
 

@@ -53,6 +53,8 @@ pub struct Fault {
 #[derive(Clone, Debug)]
 pub struct MemoryFiles {
     shared: Arc<Mutex<State>>,
+    /// The run that it belongs to, if it is that of one.
+    run: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -85,7 +87,14 @@ impl MemoryFiles {
             syncs: 0,
             rng: SeededRng::new(seed),
         };
-        Self { shared: Arc::new(Mutex::new(state)) }
+        Self { shared: Arc::new(Mutex::new(state)), run: None }
+    }
+
+    /// The same files for one run of a program: after the next crash or kill nothing more can be done
+    /// through it, so that threads which outlive their program's end cannot disturb the next run.
+    #[must_use]
+    pub fn for_a_run(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), run: Some(self.state().generation) }
     }
 
     /// Cuts the power: unsynced changes are lost in part, open files and locks are void.
@@ -136,6 +145,14 @@ impl MemoryFiles {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn live(&self) -> io::Result<MutexGuard<'_, State>> {
+        let state = self.state();
+        match self.run {
+            Some(run) if run != state.generation => Err(io::Error::other("this run has ended")),
+            _ => Ok(state),
+        }
     }
 }
 
@@ -201,7 +218,7 @@ fn error(kind: io::ErrorKind, path: &Path) -> io::Error {
 
 impl Files for MemoryFiles {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>> {
-        let mut state = self.state();
+        let mut state = self.live()?;
         state.fault(FaultOp::Open, path)?;
         let node = match (state.find(path), mode) {
             (Ok(_), OpenMode::CreateNew) => return Err(error(io::ErrorKind::AlreadyExists, path)),
@@ -219,14 +236,14 @@ impl Files for MemoryFiles {
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<DirEntry>> {
-        let mut state = self.state();
+        let mut state = self.live()?;
         let names = state.dir(dir)?.now.clone();
         let is_dir = |node| matches!(state.nodes.get(node), Some(Node::Dir(_)));
         Ok(names.iter().map(|(name, node)| DirEntry { name: name.clone(), is_dir: is_dir(node) }).collect())
     }
 
     fn metadata(&self, path: &Path) -> io::Result<Metadata> {
-        let state = self.state();
+        let state = self.live()?;
         let node = state.find(path)?;
         Ok(match state.nodes.get(&node) {
             Some(Node::File(content)) => {
@@ -237,7 +254,7 @@ impl Files for MemoryFiles {
     }
 
     fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
-        let mut state = self.state();
+        let mut state = self.live()?;
         let mut parents: Vec<&Path> = dir.ancestors().collect();
         parents.reverse();
         for dir in parents {
@@ -253,7 +270,7 @@ impl Files for MemoryFiles {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        let mut state = self.state();
+        let mut state = self.live()?;
         state.fault(FaultOp::Rename, from)?;
         let node = state.find(from)?;
         let (_, to_name) = state.parent(to)?;
@@ -268,7 +285,7 @@ impl Files for MemoryFiles {
     }
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {
-        let mut state = self.state();
+        let mut state = self.live()?;
         let node = state.find(path)?;
         if let Some(Node::File(content)) = state.nodes.get(&node) {
             state.used = state.used.saturating_sub(content.now.len() as u64);
@@ -279,7 +296,7 @@ impl Files for MemoryFiles {
     }
 
     fn remove_dir(&self, dir: &Path) -> io::Result<()> {
-        let mut state = self.state();
+        let mut state = self.live()?;
         if !state.dir(dir)?.now.is_empty() {
             return Err(error(io::ErrorKind::DirectoryNotEmpty, dir));
         }
@@ -289,7 +306,7 @@ impl Files for MemoryFiles {
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        let mut state = self.state();
+        let mut state = self.live()?;
         state.fault(FaultOp::SyncDir, dir)?;
         state.dir(dir)?.sync();
         Ok(())
@@ -307,12 +324,12 @@ impl Files for MemoryFiles {
     }
 
     fn is_locked(&self, path: &Path) -> io::Result<bool> {
-        let state = self.state();
+        let state = self.live()?;
         Ok(state.find(path).is_ok_and(|node| state.locked.contains(&node)))
     }
 
     fn space(&self, _: &Path) -> io::Result<Space> {
-        let state = self.state();
+        let state = self.live()?;
         let total = state.capacity.unwrap_or(1 << 40);
         Ok(Space { total, available: total.saturating_sub(state.used) })
     }
@@ -378,7 +395,7 @@ impl File for MemoryFile {
     }
 
     fn write_all_vectored_at(&self, bufs: &mut [IoSlice<'_>], pos: u64) -> io::Result<()> {
-        let mut data: Vec<u8> = bufs.iter().flat_map(|buf| buf.iter().copied()).collect();
+        let mut data = bufs.iter().map(|buf| &**buf).collect::<Vec<&[u8]>>().concat();
         self.with(|state, content| {
             let mut failed = state.fault(FaultOp::Write, &self.path);
             let grows = (pos + data.len() as u64).saturating_sub(content.now.len() as u64);

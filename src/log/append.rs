@@ -98,8 +98,16 @@ impl Log {
         if header.last_offset_delta < 0 {
             return Err(LogError::InvalidBatch("its last offset lies below its first".to_owned()));
         }
-        self.roll_if_due(&mut inner, &header, now).map_err(|error| self.judge(error))?;
-        let pos = self.write(&mut inner, &header, body)?;
+        let may_use_reserve = inner.config.uses_reserve;
+        if !may_use_reserve && self.env.reserve.is_out(self.env.files.as_ref()) {
+            return Err(LogError::NoSpace { path: inner.dir.clone() });
+        }
+        let pos = match self.roll_and_write(&mut inner, &header, body, now) {
+            Err(LogError::NoSpace { .. }) if may_use_reserve => {
+                self.roll_and_write(&mut inner, &header, body, now)?
+            }
+            other => other?,
+        };
         self.take_in(&mut inner, &Found { pos, header }, marker, now).map_err(|error| self.judge(error))?;
         self.env.health.count(size as u64);
         Ok(Appended {
@@ -111,12 +119,20 @@ impl Log {
         })
     }
 
-    fn write(&self, inner: &mut Inner, header: &BatchHeader, body: &[u8]) -> Result<u64, LogError> {
+    /// Writes a batch at the log end and gives its position. After an error nothing has changed.
+    fn roll_and_write(
+        &self,
+        inner: &mut Inner,
+        header: &BatchHeader,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<u64, LogError> {
+        self.roll_if_due(inner, header, now).map_err(|error| self.judge(error))?;
         let (active, dir, _) = inner.active_and_dir();
         let pos = active.len;
         match active.append(self.env.files.as_ref(), dir, header, body) {
             Ok(()) => Ok(pos),
-            Err((error @ LogError::NoSpace { .. }, true)) => Err(error),
+            Err((error @ LogError::NoSpace { .. }, true)) => Err(self.judge(error)),
             Err((error, _)) => {
                 // What lies after the log end is unknown now: nobody may append there.
                 self.env.health.fail(&error.to_string());
@@ -163,7 +179,10 @@ impl Log {
         }
         // The batch is in; an index that cannot grow now will be made good at recovery or later.
         match active.write_indexes(files, dir, false) {
-            Err(LogError::NoSpace { .. }) => Ok(()),
+            Err(error @ LogError::NoSpace { .. }) => {
+                self.judge(error);
+                Ok(())
+            }
             other => other,
         }
     }

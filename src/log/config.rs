@@ -32,6 +32,8 @@ pub struct LogConfig {
     pub file_delete_delay_ms: i64,
     /// `producer.id.expiration.ms`: how long an idle producer is remembered.
     pub producer_id_expiration_ms: i64,
+    /// Whether it may use the reserve on a full volume: the metadata log, without which nothing can be deleted.
+    pub uses_reserve: bool,
 }
 
 impl Default for LogConfig {
@@ -50,6 +52,7 @@ impl Default for LogConfig {
             flush_ms: i64::MAX,
             file_delete_delay_ms: 60_000,
             producer_id_expiration_ms: 24 * 3_600_000,
+            uses_reserve: false,
         }
     }
 }

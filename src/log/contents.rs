@@ -129,15 +129,12 @@ fn read_topic_id(files: &dyn Files, dir: &Path) -> Option<TopicId> {
     partition_metadata::parse(&String::from_utf8_lossy(&bytes))
 }
 
-/// Removes the marker of a clean stop, durably.
+/// Removes the marker of a clean stop; durable when the names of the root are.
 pub(super) fn remove_marker(files: &dyn Files, root: &Path) -> Result<(), LogError> {
     let path = root.join(CLEAN_SHUTDOWN);
     match files.remove_file(&path) {
         Err(error) if is_missing(&error) => Ok(()),
-        other => {
-            other.at(&path)?;
-            files.sync_dir(root).at(root)
-        }
+        other => other.at(&path),
     }
 }
 

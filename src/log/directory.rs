@@ -100,6 +100,12 @@ impl LogDirectory {
         self.map().values().cloned().collect()
     }
 
+    /// How many logs are open.
+    #[must_use]
+    pub fn log_count(&self) -> usize {
+        self.map().len()
+    }
+
     /// The log of a partition, if it is here.
     #[must_use]
     pub fn log(&self, tp: &TopicPartition) -> Option<Arc<Log>> {
@@ -125,6 +131,8 @@ impl LogDirectory {
         threads: usize,
     ) -> Result<Vec<Opened>, LogError> {
         contents::remove_marker(self.env.files.as_ref(), &self.path)?;
+        // Directories made before a kill may not have durable names; once for all of them.
+        self.sync_names()?;
         let next = AtomicUsize::new(0);
         let results: Mutex<Vec<(usize, Opened)>> = Mutex::default();
         let work = || {
@@ -185,7 +193,12 @@ impl LogDirectory {
         config: Arc<LogConfig>,
     ) -> Result<Arc<Log>, LogError> {
         let dir = self.path.join(tp.to_string());
-        let log = Arc::new(Log::create(Arc::clone(&self.env), dir, tp.clone(), topic_id, config)?);
+        let created = Log::create(Arc::clone(&self.env), dir.clone(), tp.clone(), topic_id, config);
+        let log = Arc::new(created.map_err(|error| {
+            // What was made of it would only be in the way; if it cannot go, the next start sees to it.
+            let _ = env::remove_tree(self.env.files.as_ref(), &dir);
+            self.env.judge(error)
+        })?);
         self.map().insert(tp.clone(), Arc::clone(&log));
         Ok(log)
     }
@@ -227,6 +240,7 @@ impl LogDirectory {
         }
         self.sync_names()?;
         self.removals().extend(removals);
+        self.stale_points.store(true, Ordering::Relaxed);
         // Points of a deleted partition must not be taken for those of a new one of its name.
         self.save_points()
     }
@@ -289,8 +303,12 @@ impl LogDirectory {
         }
         checkpoint::sign(&mut points);
         let files = self.env.files.as_ref();
-        checkpoint::write(files, &self.path.join(checkpoint::RECOVERY_POINT), &points)?;
-        checkpoint::write(files, &self.path.join(checkpoint::LOG_START), &starts)?;
+        let write = |name, offsets| {
+            let written = checkpoint::write(files, &self.path.join(name), offsets);
+            written.map_err(|error| self.env.judge(error))
+        };
+        write(checkpoint::RECOVERY_POINT, &points)?;
+        write(checkpoint::LOG_START, &starts)?;
         self.stale_points.store(false, Ordering::Relaxed);
         Ok(())
     }
@@ -301,7 +319,7 @@ impl LogDirectory {
     /// The system's.
     pub fn save_high_watermarks(&self, offsets: &Offsets) -> Result<(), LogError> {
         let path = self.path.join(checkpoint::HIGH_WATERMARK);
-        checkpoint::write(self.env.files.as_ref(), &path, offsets)
+        checkpoint::write(self.env.files.as_ref(), &path, offsets).map_err(|error| self.env.judge(error))
     }
 
     /// The timer of the directory, every few seconds: each log's, removal of deleted partitions, and a
@@ -312,8 +330,10 @@ impl LogDirectory {
     pub fn tick(&self) -> Result<(), LogError> {
         let now = self.env.clock.now();
         let mut first_error = None;
+        let files = self.env.files.as_ref();
+        let is_full = self.env.reserve.is_out(files);
         for log in self.logs() {
-            match log.tick(now) {
+            match log.tick(now, is_full) {
                 Ok(ticked) if ticked.flush_due => self.flusher.request(&log),
                 Ok(_) => {}
                 Err(error) => {
@@ -321,13 +341,28 @@ impl LogDirectory {
                 }
             }
         }
-        self.remove_due(now);
-        if self.checkpoint_due()
-            && let Err(error) = self.checkpoint()
-        {
+        // What waits for removal only takes space that is needed.
+        self.remove_due(if is_full { Timestamp(i64::MAX) } else { now });
+        let due = if self.checkpoint_due() {
+            self.checkpoint()
+        } else if self.stale_points.load(Ordering::Relaxed) {
+            self.save_points()
+        } else {
+            Ok(())
+        };
+        if let Err(error) = due {
             first_error.get_or_insert(error);
         }
         first_error.map_or(Ok(()), Err)
+    }
+
+    /// Makes the reserve if it is missing and there is room: a timer calls this.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn keep_reserve(&self) -> Result<(), LogError> {
+        let kept = self.env.reserve.keep(self.env.files.as_ref()).at(&self.path);
+        kept.map_err(|error| self.env.judge(error))
     }
 
     fn remove_due(&self, now: Timestamp) {

@@ -65,7 +65,7 @@ impl Log {
         Ok(Self::assemble(env, tp, topic_id, inner))
     }
 
-    /// Opens the log in an existing directory, with recovery as needed. The tail past the recovery point
+    /// Opens the log in an existing directory, whose own name is durable, with recovery as needed. The tail past the recovery point
     /// is in the log but not durable before the next flush.
     ///
     /// # Errors
@@ -122,13 +122,12 @@ impl Log {
         inner.durable = inner.recovery_point;
         // Names made before a kill may not be durable; the next flush sees to it.
         inner.names_dirty = is_new || !state.clean_shutdown;
-        inner.is_born = state.clean_shutdown;
         inner.saved = state.clean_shutdown.then_some(end);
         if inner.log_start > end {
             begin_anew(files, &mut inner, now)?;
         }
         let stored = read_state(files, &mut inner, state.own_points)?;
-        report.replayed_from = restore_state(files, &mut inner, stored, &snapshots, now)?;
+        report.replayed_from = restore_state(files, &mut inner, stored, &snapshots, (state.own_points, now))?;
         if inner.durable < inner.end {
             inner.unflushed_since = Some(now);
             inner.unsynced = unsynced(files, &mut inner)?;
@@ -235,7 +234,7 @@ fn restore_state(
     inner: &mut Inner,
     stored: Option<State>,
     snapshots: &[Offset],
-    now: Timestamp,
+    (is_own, now): (bool, Timestamp),
 ) -> Result<Offset, LogError> {
     let mut from = inner.segments.first().map_or(Offset::ZERO, |first| first.base);
     match stored {
@@ -257,13 +256,22 @@ fn restore_state(
             }
         }
     }
-    replay(files, inner, from, now)?;
+    // When a batch was written is not known. What this program wrote it saved every minute, so what is replayed
+    // is young, though its records may say otherwise; of Kafka's batches no more than their own time is known.
+    let seen = |stamped: Timestamp| if is_own { now } else { stamped.min(now) };
+    replay(files, inner, from, now, &seen)?;
     let expiration_ms = inner.config.producer_id_expiration_ms;
     inner.producers.expire(now, expiration_ms);
     Ok(from)
 }
 
-fn replay(files: &dyn Files, inner: &mut Inner, from: Offset, now: Timestamp) -> Result<(), LogError> {
+fn replay(
+    files: &dyn Files,
+    inner: &mut Inner,
+    from: Offset,
+    now: Timestamp,
+    seen: &dyn Fn(Timestamp) -> Timestamp,
+) -> Result<(), LogError> {
     if from >= inner.end {
         return Ok(());
     }
@@ -283,7 +291,7 @@ fn replay(files: &dyn Files, inner: &mut Inner, from: Offset, now: Timestamp) ->
             if found.header.base_offset < from {
                 continue;
             }
-            replay_batch(files, dir, segment, producers, &found, now)?;
+            replay_batch(files, dir, segment, producers, &found, seen(found.header.max_timestamp))?;
             if found.header.max_timestamp > now {
                 early.note(found.header.last_offset(), now, retention_ms);
             }
@@ -298,11 +306,9 @@ fn replay_batch(
     segment: &mut Segment,
     producers: &mut Producers,
     found: &Found,
-    now: Timestamp,
+    seen: Timestamp,
 ) -> Result<(), LogError> {
     let header = &found.header;
-    // When a batch was written is not known; that its own time is past is. Markers need a look inside.
-    let seen = header.max_timestamp.min(now);
     if !header.is_control() {
         producers.apply(header, seen);
         return Ok(());

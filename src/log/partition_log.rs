@@ -2,16 +2,17 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::config::LogConfig;
 use super::early::Early;
 use super::error::LogError;
 use super::flush::Turn;
+use super::health::Health;
 use super::leader_epochs::LeaderEpochs;
 use super::producers::{Producer, Producers};
 use super::read::Cursors;
+use super::reserve::Reserve;
 use super::retention::Head;
 use super::segment::Segment;
 use crate::env::{Clock, File, Files, Rng};
@@ -27,64 +28,42 @@ pub struct LogEnv {
     pub rng: Arc<dyn Rng>,
     /// Whether the directory still works.
     pub health: Health,
+    /// What it keeps for the day when the volume is full.
+    pub reserve: Reserve,
 }
 
 impl LogEnv {
     /// For the logs in `dir`.
     #[must_use]
     pub fn new(files: Arc<dyn Files>, clock: Arc<dyn Clock>, rng: Arc<dyn Rng>, dir: PathBuf) -> Arc<Self> {
-        let health = Health { dir, failed: OnceLock::new(), appended: AtomicU64::new(0) };
-        Arc::new(Self { files, clock, rng, health })
+        let reserve = Reserve::new(&dir);
+        Arc::new(Self { files, clock, rng, health: Health::new(dir), reserve })
+    }
+}
+
+impl LogEnv {
+    /// Reacts to an error of the system and passes it on: no space releases the reserve, an I/O error takes the
+    /// directory offline.
+    pub(super) fn judge(&self, error: LogError) -> LogError {
+        match &error {
+            LogError::Io { .. } => self.health.fail(&error.to_string()),
+            LogError::NoSpace { .. } => {
+                self.reserve.release(self.files.as_ref());
+            }
+            _ => {}
+        }
+        error
     }
 }
 
 impl fmt::Debug for LogEnv {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LogEnv").field("dir", &self.health.dir).finish_non_exhaustive()
+        f.debug_struct("LogEnv").field("health", &self.health).finish_non_exhaustive()
     }
 }
 
-/// Whether a log directory works. Once it has failed it stays offline until the process ends.
-#[derive(Debug)]
-pub struct Health {
-    dir: PathBuf,
-    failed: OnceLock<String>,
-    appended: AtomicU64,
-}
-
-impl Health {
-    /// Takes the directory offline; the first reason stays.
-    pub fn fail(&self, reason: &str) {
-        if self.failed.set(reason.to_owned()).is_ok() {
-            tracing::error!(dir = %self.dir.display(), reason, "log directory goes offline");
-        }
-    }
-
-    /// Why the directory is offline, if it is.
-    #[must_use]
-    pub fn failure(&self) -> Option<&str> {
-        self.failed.get().map(String::as_str)
-    }
-
-    /// Bytes appended to the directory's logs since the last call with `reset`.
-    pub fn appended(&self, reset: bool) -> u64 {
-        if reset { self.appended.swap(0, Ordering::Relaxed) } else { self.appended.load(Ordering::Relaxed) }
-    }
-
-    pub(super) fn count(&self, bytes: u64) {
-        self.appended.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    fn check(&self) -> Result<(), LogError> {
-        match self.failure() {
-            None => Ok(()),
-            Some(reason) => Err(LogError::Offline { path: self.dir.clone(), reason: reason.to_owned() }),
-        }
-    }
-}
-
-/// Who is told when a log's durable end moves. Called without the log's lock, by the thread that
-/// flushed; must not block.
+/// Who is told when a log's durable end moves: by the thread that flushed, without the log's lock. A failure
+/// may be told while the locks of logs are held. Must not block, or call a log.
 pub trait Observer: Send + Sync {
     /// Everything below `up_to` is on disk.
     fn durable(&self, up_to: Offset);
@@ -203,9 +182,12 @@ impl Log {
         inner.head = None;
     }
 
-    /// Says who is told of durability. Only the first call counts.
+    /// Says who is told of durability and of failures. Only the first call counts.
     pub fn set_observer(&self, observer: Arc<dyn Observer>) {
-        let _ = self.observer.set(observer);
+        let weak = Arc::downgrade(&observer);
+        if self.observer.set(observer).is_ok() {
+            self.env.health.tell(weak);
+        }
     }
 
     /// First offset that may be read.
@@ -304,13 +286,9 @@ impl Log {
         self.env.health.check()
     }
 
-    /// Reacts to an error of the system: no space is passed on, anything else takes the directory
-    /// offline.
+    /// Reacts to an error of the system, see [`LogEnv::judge`].
     pub(super) fn judge(&self, error: LogError) -> LogError {
-        if let LogError::Io { .. } = &error {
-            self.env.health.fail(&error.to_string());
-        }
-        error
+        self.env.judge(error)
     }
 
     pub(super) fn tell(&self, tell: impl FnOnce(&dyn Observer)) {

@@ -152,18 +152,25 @@ impl Log {
     }
 
     /// What a timer does, every few seconds: retention, removal of deleted files, expiry of producers,
-    /// letting go of files nobody reads.
+    /// letting go of files nobody reads. On a full volume (`is_full`) removed files do not wait, and a log of
+    /// which nothing can be read any more gives its last segment back too.
     ///
     /// # Errors
     /// The system's; the rest of the work is done at the next call.
-    pub fn tick(&self, now: Timestamp) -> Result<Ticked, LogError> {
+    pub fn tick(&self, now: Timestamp, is_full: bool) -> Result<Ticked, LogError> {
         self.apply_retention()?;
+        if is_full {
+            let mut inner = self.lock();
+            if inner.log_start == inner.end && inner.active().len > 0 {
+                self.roll(&mut inner, now).map_err(|error| self.judge(error))?;
+            }
+        }
         if self.lock().holds_back_segments() {
             self.checkpoint()?;
         }
         let mut inner = self.lock();
         self.drop_segments(&mut inner, now).map_err(|error| self.judge(error))?;
-        self.remove_due(&mut inner, now);
+        self.remove_due(&mut inner, if is_full { Timestamp(i64::MAX) } else { now });
         let expiration_ms = inner.config.producer_id_expiration_ms;
         inner.producers.expire(now, expiration_ms);
         let sealed = inner.segments.len().saturating_sub(1);

@@ -247,13 +247,13 @@ fn expired_batches_are_gone_for_readers_at_once_and_their_files_later() {
     assert_eq!(base_offsets(&read(&log, 0, 9999)), [2]);
     assert_eq!(log.log_start(), Offset(2));
     bench.clock.set_wall(NOW + 1301);
-    log.tick(bench.now()).unwrap();
+    log.tick(bench.now(), false).unwrap();
     assert_eq!((log.log_start(), log.describe().segments), (Offset(4), 1));
     assert!(bench.names().iter().any(|name| name == "00000000000000000000.log.deleted"));
     let request = ReadRequest { from: Offset(1), max_bytes: 1, upto: Offset(6), at_least_one: true };
     assert!(matches!(log.read(&request), Err(LogError::OffsetOutOfRange { .. })));
     bench.clock.set_wall(NOW + 100_000);
-    log.tick(bench.now()).unwrap();
+    log.tick(bench.now(), false).unwrap();
     assert_eq!((log.log_start(), log.log_end()), (Offset(6), Offset(6)));
     assert!(!bench.names().iter().any(|name| name.starts_with("00000000000000000000")));
 }

@@ -41,7 +41,11 @@ impl Storage for LocalLog {
         epoch: LeaderEpoch,
         now: Timestamp,
     ) -> Result<Appended, LogError> {
-        self.log.append(batch, epoch, now)
+        let appended = self.log.append(batch, epoch, now)?;
+        if self.log.flush_due(now) {
+            self.request_flush();
+        }
+        Ok(appended)
     }
 
     fn read(&self, request: &ReadRequest) -> Result<Slice, LogError> {
@@ -84,6 +88,10 @@ impl Storage for LocalLog {
         self.directory.delete_before(&self.log, offset)
     }
 
+    fn flush(&self) -> Result<(), LogError> {
+        self.log.flush().map(|_| ())
+    }
+
     fn request_flush(&self) {
         self.directory.flusher().request(&self.log);
     }
@@ -123,6 +131,7 @@ pub fn log_config(topic: &TopicConfig, producer_id_expiration_ms: i64) -> LogCon
         flush_ms: topic.flush_ms,
         file_delete_delay_ms: topic.file_delete_delay_ms,
         producer_id_expiration_ms,
+        uses_reserve: false,
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::Notify;
 
-use super::storage::{Found, Storage};
+use super::storage::{Bounds, Found, Storage};
 use super::waiters::{Registration, Waiters};
 use crate::config::TopicConfig;
 use crate::log::{AbortedTxn, Appended, Description, LogError, Observer, ReadRequest, Slice};
@@ -191,12 +191,20 @@ impl Partition {
         Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Puts another configuration in force. Going to `flush.messages=1` first makes durable what is
-    /// outstanding.
+    /// Puts another configuration in force. What becomes visible only when it is durable from now on
+    /// (`flush.messages=1`) is on its way to disk when this returns: see [`Self::flush`].
     pub fn set_config(&self, config: Arc<TopicConfig>, producer_id_expiration_ms: i64) {
         self.storage.configure(&config, producer_id_expiration_ms);
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
         self.storage.request_flush();
+    }
+
+    /// Makes everything appended durable, and so visible; blocks.
+    ///
+    /// # Errors
+    /// What the log says.
+    pub fn flush(&self) -> Result<(), LogError> {
+        self.storage.flush()
     }
 
     /// Holds a client's leader epoch against the one in force; -1 says nothing.
@@ -218,9 +226,9 @@ impl Partition {
     /// # Errors
     /// What the log says; nothing was appended then.
     pub fn append(&self, batch: ValidBatch<'_>, now: Timestamp) -> Result<Appended, LogError> {
-        let durable_first = self.config().flush_messages <= 1;
         let appended = self.storage.append(&batch, self.leader_epoch(), now)?;
-        if durable_first {
+        // Asked after the append: a switch to durability first, whose flush would miss the batch, is seen.
+        if self.config().flush_messages <= 1 {
             self.storage.request_flush();
         } else {
             self.visibility.advance(appended.last_offset.plus(1));
@@ -243,6 +251,12 @@ impl Partition {
     #[must_use]
     pub fn log_end(&self) -> Offset {
         self.storage.bounds().end
+    }
+
+    /// Where its log begins and ends, and what of it is durable.
+    #[must_use]
+    pub fn bounds(&self) -> Bounds {
+        self.storage.bounds()
     }
 
     /// Reads whole batches from the one that holds `from`, as far as the reader sees. What only expired is

@@ -59,6 +59,8 @@ pub trait Storage: Send + Sync {
     fn begin_epoch(&self, epoch: LeaderEpoch);
     /// Moves the log start to `offset`; durable when it returns. Gives the log start.
     fn delete_before(&self, offset: Offset) -> Result<Offset, LogError>;
+    /// Makes everything up to the log end durable; blocks.
+    fn flush(&self) -> Result<(), LogError>;
     /// Asks for everything up to the log end to become durable.
     fn request_flush(&self);
     /// Puts the topic's options in force.

@@ -447,6 +447,7 @@ fn open_log(env: &Arc<LogEnv>, dir: &Path, options: &StoreOptions, from: Offset)
         retention_ms: -1,
         retention_bytes: -1,
         delete: false,
+        uses_reserve: true,
         ..LogConfig::default()
     };
     let tp = TopicPartition::new("__cluster_metadata", 0);
