@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::fetch_session::{FetchSessions, PartitionKey, Plan, SessionRequest, Told, TopicKey, Wanted};
 use super::lookup::{by_id, by_name, gone_code, log_code, partition_code};
@@ -40,6 +40,7 @@ struct Fetch {
     max_bytes: usize,
     min_bytes: usize,
     isolation: Isolation,
+    stopping: watch::Receiver<bool>,
 }
 
 /// What one look at a partition found.
@@ -78,6 +79,7 @@ pub(super) fn handle(
         max_bytes: at_most,
         min_bytes: usize::try_from(request.min_bytes).unwrap_or(0).min(at_most),
         isolation: Isolation::from_wire(request.isolation_level),
+        stopping: services.stopping(),
     };
     let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
     let looks = fetch.look();
@@ -197,8 +199,8 @@ impl Fetch {
         bytes >= self.min_bytes || looks.iter().any(|look| look.must_tell)
     }
 
-    /// Parks until there is enough or the time is over.
-    async fn wait(self, time: Duration) -> Reply {
+    /// Parks until there is enough, the time is over or the broker stops.
+    async fn wait(mut self, time: Duration) -> Reply {
         let deadline = tokio::time::Instant::now() + time;
         let signal = Arc::new(Notify::new());
         loop {
@@ -214,7 +216,12 @@ impl Fetch {
                 return self.answer(looks);
             }
             drop(looks);
-            if tokio::time::timeout_at(deadline, signal.notified()).await.is_err() {
+            let moved = tokio::select! {
+                () = signal.notified() => true,
+                () = tokio::time::sleep_until(deadline) => false,
+                _ = self.stopping.wait_for(|stopping| *stopping) => false,
+            };
+            if !moved {
                 let looks = self.look();
                 return self.answer(looks);
             }

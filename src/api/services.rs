@@ -100,6 +100,7 @@ pub struct Services {
     /// `klamm.produce.validation`.
     pub produce_validation: Depth,
     in_force: Arc<InForce>,
+    stopping: watch::Sender<bool>,
 }
 
 impl std::fmt::Debug for Services {
@@ -143,7 +144,19 @@ impl Services {
             partitions: parts.partitions,
             log_dirs: parts.log_dirs,
             in_force: parts.in_force,
+            stopping: watch::Sender::new(false),
         }
+    }
+
+    /// The broker is about to stop: who waits for something new answers with what there is.
+    pub fn stop_waiting(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    /// Whether the broker is about to stop, for a request that parks.
+    #[must_use]
+    pub fn stopping(&self) -> watch::Receiver<bool> {
+        self.stopping.subscribe()
     }
 
     /// The broker's options in force.

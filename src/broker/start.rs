@@ -107,6 +107,7 @@ impl Broker {
     /// # Errors
     /// Something could not be saved; the next start recovers.
     pub async fn stop(self) -> Result<(), LogError> {
+        self.services.stop_waiting();
         let cut_off = self.server.stop(STOP_WITHIN).await;
         if cut_off > 0 {
             tracing::warn!(connections = cut_off, "some replies were not taken in time");

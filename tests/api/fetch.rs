@@ -9,8 +9,9 @@ use crate::support::batches;
 use crate::support::broker::TestBroker;
 use crate::support::client::{Ask, Client, Topic, bytes_of, fetch};
 
+/// This moment, for what a test measures.
 #[allow(clippy::disallowed_methods, reason = "a test measures")]
-fn instant() -> Instant {
+pub fn instant() -> Instant {
     Instant::now()
 }
 

@@ -1,9 +1,12 @@
 //! Requests that do not wait for replies: they are handled, and answered, in their order.
 
+use std::time::Duration;
+
 use klamm::schema::clients::fetch_request::FetchRequest;
 use klamm::schema::clients::metadata_request::MetadataRequest;
 use klamm::schema::clients::produce_request::ProduceRequest;
 
+use crate::fetch::instant;
 use crate::support::batches;
 use crate::support::broker::TestBroker;
 use crate::support::client::{bytes_of, create, fetch, produce};
@@ -95,4 +98,31 @@ fn requests_that_change_metadata_keep_their_order() {
         assert_eq!(reply.topics[0].error_code, 0);
     }
     client.receive::<MetadataRequest<'_>>(13, after);
+}
+
+#[test]
+fn a_stop_answers_what_was_accepted_and_does_not_wait_for_long_polls() {
+    let mut broker = TestBroker::start();
+    let (mut client, mut poller) = (broker.client(), broker.client());
+    let topic = client.topic("t", 1, &[]);
+    let wait = FetchRequest { max_wait_ms: 60_000, min_bytes: 1 << 20, ..fetch(&topic, &[(0, 0)]) };
+    let poll = poller.send(18, &wait);
+    assert!(!poller.has_reply(Duration::from_millis(50)));
+    let batch = batches::count(1);
+    let ids: Vec<i32> = (0..20).map(|_| client.send(13, &produce(&topic, -1, &[(0, &batch)]))).collect();
+    let reply = client.receive::<ProduceRequest<'_>>(13, ids[0]);
+    assert_eq!(reply.responses[0].partition_responses[0].error_code, 0);
+    let start = instant();
+    broker.stop();
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    let reply = poller.receive::<FetchRequest<'_>>(18, poll);
+    assert_eq!(reply.error_code, 0);
+    poller.assert_closed();
+    let mut acknowledged = 1;
+    while client.receive_raw().is_some() {
+        acknowledged += 1;
+    }
+    broker.run();
+    let stored = broker.client().offsets(&topic, 0, 0).len();
+    assert_eq!(stored, acknowledged, "what was accepted was answered");
 }
