@@ -108,7 +108,8 @@ struct Place<M: Machine> {
 }
 
 impl<M: Machine> Coordinator<M> {
-    /// The coordinator over the partitions of this broker. Nothing is read before someone asks.
+    /// The coordinator over the partitions of this broker. A partition is read when someone asks for it, or
+    /// by [`Coordinator::load_all`].
     #[must_use]
     pub fn new(
         metadata: Arc<dyn Metadata>,

@@ -147,6 +147,9 @@ fn what_was_committed_is_there_after_a_start() {
         let again = node.groups();
         assert_eq!(offset(&again).await, Err(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS));
         assert_eq!(offset_when_loaded(&again).await, Some(6));
+        let at_start = node.groups();
+        at_start.load_all();
+        assert_eq!(offset_when_loaded(&at_start).await, Some(6));
     });
 }
 
