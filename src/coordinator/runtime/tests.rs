@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use super::*;
 use crate::config::{BrokerConfig, TopicConfig};
-use crate::coordinator::group::{Client, classic};
+use crate::coordinator::group::{Client, Decision, classic};
 use crate::env::{FakeClock, Fault, FaultOp, MemoryFiles, SeededRng};
 use crate::log::{LogDirectory, LogEnv};
 use crate::partition::{LocalLog, log_config};
@@ -19,6 +19,7 @@ use crate::schema::metadata::partition_record::PartitionRecord;
 use crate::schema::metadata::topic_record::TopicRecord;
 use crate::types::{LeaderEpoch, TopicPartition, Uuid};
 
+const OFFSETS_TOPIC: &str = GroupShard::TOPIC;
 const OFFSETS: Uuid = Uuid([7; 16]);
 const T: Uuid = Uuid([8; 16]);
 
@@ -32,9 +33,9 @@ impl Metadata for Given {
     fn config(&self, _: &Image) -> BrokerConfig {
         BrokerConfig::default()
     }
-    fn create_offsets_topic(&self) -> Later<bool> {
+    fn create_topic(&self, name: &'static str) -> Later<bool> {
         let mut image = Image::clone(&self.image());
-        add_topic(&mut image, OFFSETS_TOPIC, OFFSETS);
+        add_topic(&mut image, name, OFFSETS);
         *self.0.lock().unwrap() = Arc::new(image);
         Box::pin(async { true })
     }
@@ -90,13 +91,9 @@ impl Node {
     }
 }
 
+/// One thread: what is spawned runs only while the test waits.
 fn run<T>(test: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_time()
-        .build()
-        .unwrap()
-        .block_on(test)
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(test)
 }
 
 async fn commit(groups: &Arc<Groups>, offset: i64) -> Answer<i16> {
