@@ -48,7 +48,8 @@ pub struct Contents {
     pub clean_shutdown: bool,
     /// The broker epoch in the marker, -1 if there is none.
     pub broker_epoch: i64,
-    /// Whether the recovery points hold a partition that is not here.
+    /// Whether the recovery points are to be written anew: they hold a partition that is not here, or there is
+    /// no partition and Kafka, or nobody, wrote them.
     pub stale_points: bool,
     /// High watermarks.
     pub high_watermarks: Offsets,
@@ -109,7 +110,7 @@ pub fn read(files: &dyn Files, root: &Path) -> Result<Contents, LogError> {
     }
     contents.stale_points = {
         let here: BTreeSet<&TopicPartition> = contents.partitions.iter().map(|found| &found.tp).collect();
-        points.keys().any(|tp| !here.contains(tp))
+        points.keys().any(|tp| !here.contains(tp)) || (here.is_empty() && !own_points)
     };
     Ok(contents)
 }
