@@ -30,7 +30,7 @@ pub struct Args {
     /// One JSON object per line
     #[arg(long)]
     pub json: bool,
-    /// The topic whose records they are, for files that do not lie in <topic>-<partition>
+    /// The topic whose records they are, for files that do not lie in `<topic>-<partition>`
     #[arg(long, value_name = "TOPIC")]
     pub topic: Option<String>,
 }

@@ -1,5 +1,5 @@
 //! Working on directories offline: what lies in a file ([`dump`]), whether a directory is whole
-//! ([`check`]), and making one ready ([`format`]).
+//! ([`check`]), and making one ready ([`mod@format`]).
 //!
 //! Owns the words in which files are shown to people ([`Row`]) and the judgement of what is damage, what
 //! the next start repairs and what is merely worth knowing ([`Severity`]).

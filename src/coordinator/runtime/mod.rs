@@ -91,13 +91,16 @@ pub type Groups = Coordinator<GroupShard>;
 /// What runs an effect.
 type Runner<E> = Box<dyn Fn(E) -> Later<()> + Send + Sync>;
 
+/// Shards by the partition that keeps them.
+type Shards<M> = HashMap<(TopicId, i32), Arc<Shard<M>>>;
+
 /// All shards of one kind of state machine.
 pub struct Coordinator<M: Machine> {
     world: World,
     partitions: Arc<Partitions>,
     clock: Arc<dyn Clock>,
     rng: Arc<dyn Rng>,
-    shards: RwLock<HashMap<(TopicId, i32), Arc<Shard<M>>>>,
+    shards: RwLock<Shards<M>>,
     runner: OnceLock<Runner<M::Effect>>,
 }
 

@@ -1,12 +1,12 @@
 //! Consumer groups (KIP-848): the broker assigns, members follow by heartbeats.
 //!
 //! How the pieces fit:
-//! - [`group`] is the state, `replay` its only mutator; a [`member`] is what it wants and what it has.
-//! - A heartbeat ([`heartbeat`]), or a JoinGroup of a member that still speaks the [`classic`] protocol,
-//!   becomes an [`update`]: a new subscription, topics that changed ([`hash`], [`pattern`]) or a member
-//!   that came raise the group's epoch; a new epoch has a new target made ([`assign`]); and the member is
-//!   brought closer to its target ([`reconcile`]).
-//! - Members [`leave`]; groups [`migrate`] between the protocols.
+//! - `group` is the state, `replay` its only mutator; a `member` is what it wants and what it has.
+//! - A heartbeat (`heartbeat`), or a JoinGroup of a member that still speaks the `classic` protocol,
+//!   becomes an `update`: a new subscription, topics that changed (`hash`, `pattern`) or a member
+//!   that came raise the group's epoch; a new epoch has a new target made (`assign`); and the member is
+//!   brought closer to its target (`reconcile`).
+//! - Members `leave`; groups `migrate` between the protocols.
 //!
 //! Everything is persisted, and a decision changes nothing but deadlines: its records do, when they are
 //! replayed.
