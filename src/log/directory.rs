@@ -176,8 +176,9 @@ impl LogDirectory {
         let log = Arc::new(log);
         self.map().insert(found.tp.clone(), Arc::clone(&log));
         if log.durable_end() < log.log_end() {
-            // What recovery has kept becomes visible only when it is durable.
-            self.flusher.request(&log);
+            // What recovery has kept becomes visible only when it is durable, and a leader that shows less
+            // than it holds would send consumers astray: before anybody can ask.
+            log.flush()?;
         }
         Ok((log, report))
     }

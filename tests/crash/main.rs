@@ -66,7 +66,6 @@ fn what_was_acknowledged_survives_every_kill() {
         restart(&mut broker, &mut random);
         let mut client = Client::connect(&address).expect("the broker listens");
         assert!(client.topics().contains(&extra), "topic {extra} was acknowledged and is gone (seed {seed})");
-        visible_again(&mut client, &workers);
         read_on(&mut client, &mut contents);
         let verdict = judge(&contents, &workers, &seen);
         assert_eq!(verdict, Ok(()), "after kill {done}, seed {seed}");
@@ -120,16 +119,6 @@ fn restart(broker: &mut Broker, random: &mut Random) {
     broker.restart();
     let mut client = Client::connect(&broker.address()).expect("the broker listens");
     wait_for("leaders of all partitions", PATIENCE, || client.has_leaders(TOPIC, PARTITIONS).then_some(()));
-}
-
-/// What recovery keeps becomes visible once it is flushed: waits until it reaches what was
-/// acknowledged, or until it is clear that it does not.
-fn visible_again(client: &mut Client, workers: &[Worker]) {
-    let least = |partition| workers.iter().map(|w| w.expected(partition).end()).max().unwrap_or_default();
-    let end = Instant::now() + PATIENCE;
-    while client.ends(TOPIC, PARTITIONS).iter().any(|(p, end)| *end < least(*p)) && Instant::now() < end {
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
 
 /// Follows all partitions until the broker is gone.

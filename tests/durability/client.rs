@@ -32,6 +32,9 @@ pub type Asked<T> = Result<T, ClientError>;
 /// One connection.
 pub struct Client(Connection);
 
+/// Code, high watermark, and what came in one reply: offsets and values.
+type Fetched = (ErrorCode, i64, Vec<(i64, String)>);
+
 impl Client {
     pub fn connect(address: &str) -> Self {
         Self(Connection::open(address, Duration::from_secs(20)).unwrap())
@@ -174,7 +177,7 @@ impl Client {
         partition: i32,
         from: i64,
         wait_ms: i32,
-    ) -> Asked<(ErrorCode, i64, Vec<(i64, String)>)> {
+    ) -> Asked<Fetched> {
         let wanted = FetchPartition {
             partition,
             fetch_offset: from,
