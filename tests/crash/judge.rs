@@ -27,13 +27,6 @@ pub struct Expected {
     pub batches: Vec<(i64, i32)>,
 }
 
-impl Expected {
-    /// The offset behind the last acknowledged batch's first record; 0 if there is none.
-    pub fn end(&self) -> i64 {
-        self.batches.last().map_or(0, |(offset, _)| offset + 1)
-    }
-}
-
 /// Holds the contents of all partitions against what the workers know and what a consumer saw.
 pub fn judge(contents: &Contents, workers: &[Worker], seen: &Contents) -> Result<(), String> {
     for (partition, entries) in contents {
