@@ -31,7 +31,7 @@ pub fn jars(name: &str) -> PathBuf {
 fn classes(jars: &Path) -> PathBuf {
     let folder = sources().join("java");
     let files: Vec<PathBuf> =
-        ["Driver.java", "Client.java", "Tools.java"].iter().map(|f| folder.join(f)).collect();
+        ["Driver.java", "Client.java", "Groups.java", "Tools.java"].iter().map(|f| folder.join(f)).collect();
     let mut inputs = files.clone();
     inputs.push(folder.join("pom.xml"));
     prepared("classes", &inputs, |out| {

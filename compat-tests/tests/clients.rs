@@ -51,21 +51,27 @@ fn python(program: &str, more: &[&str]) {
 
 #[test]
 fn kafka_python() {
-    python("with_kafka_python.py", &["long-poll"]);
+    python("with_kafka_python.py", &["long-poll", "group"]);
 }
 
 #[test]
 fn confluent_kafka() {
-    python("with_confluent_kafka.py", &["from-the-end", "admin"]);
+    python(
+        "with_confluent_kafka.py",
+        &["from-the-end", "admin", "eager", "cooperative", "consumer-protocol"],
+    );
 }
 
 #[test]
 fn aiokafka() {
-    python("with_aiokafka.py", &[]);
+    python("with_aiokafka.py", &["group"]);
 }
 
-fn files(folder: &Path, names: &[&str]) -> Vec<PathBuf> {
-    names.iter().map(|n| folder.join(n)).collect()
+fn files_of(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("the program has a folder");
+    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    files.sort();
+    files
 }
 
 fn go(client: &str, more: &[&str]) {
@@ -73,7 +79,7 @@ fn go(client: &str, more: &[&str]) {
         return;
     }
     let folder = sources().join(client);
-    let built = prepared(client, &files(&folder, &["main.go", "go.mod", "go.sum"]), |at| {
+    let built = prepared(client, &files_of(&folder), |at| {
         let mut go = Command::new("go");
         go.args(["build", "-mod=readonly", "-o"]).arg(at.join("program")).arg(".").current_dir(&folder);
         let _ = run(&mut go, "", FETCH).good();
@@ -84,7 +90,7 @@ fn go(client: &str, more: &[&str]) {
 
 #[test]
 fn franz_go() {
-    go("franz-go", &["exact"]);
+    go("franz-go", &["exact", "eager", "cooperative", "consumer-protocol"]);
 }
 
 #[test]
@@ -109,7 +115,18 @@ fn kafkajs() {
     });
     let mut command = Command::new("node");
     command.env("NODE_PATH", installed.join("node_modules")).arg(folder.join("main.js"));
-    expect(called(command, &Target::start(), "kafkajs"), &["none", "gzip", "snappy", "lz4", "admin"]);
+    expect(
+        called(command, &Target::start(), "kafkajs"),
+        &["none", "gzip", "snappy", "lz4", "admin", "group"],
+    );
+}
+
+#[test]
+fn java_groups() {
+    let Some(mut jvm) = Jvm::shared() else { return };
+    let target = Target::start();
+    let ran = jvm.call("Groups", &[&target.address(), &unique("java")], "");
+    expect(ran, &["eager", "cooperative", "consumer", "static"]);
 }
 
 #[test]

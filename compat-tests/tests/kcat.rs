@@ -118,3 +118,20 @@ fn a_large_value_and_an_empty_one() {
     let got = kcat(&target, &["-C", "-t", &topic, "-p", "0", "-o", "0", "-e", "-f", "%k %S\n"], "");
     assert_eq!(got, "a 900000\nb 0\n");
 }
+
+#[test]
+fn a_group_goes_on_where_it_left() {
+    if !have(&["kcat"]) {
+        return;
+    }
+    let (target, topic) = (Target::start(), unique("grouped"));
+    let read = |count: &str| {
+        let args = ["-G", &topic, "-c", count, "-X", "auto.offset.reset=earliest", &topic];
+        kcat(&target, &args, "")
+    };
+    kcat(&target, &["-P", "-t", &topic, "-p", "0"], "a\nb\nc\n");
+    assert_eq!(read("2"), "a\nb\n");
+    assert_eq!(read("1"), "c\n");
+    kcat(&target, &["-P", "-t", &topic, "-p", "0"], "d\n");
+    assert_eq!(read("1"), "d\n");
+}

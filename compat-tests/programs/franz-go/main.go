@@ -1,4 +1,4 @@
-// franz-go: produce in each compression, idempotent; read directly, without a group; admin requests.
+// franz-go: produce in each compression, idempotent; read directly, without a group; admin requests; groups.
 // Arguments: the broker's address and a topic prefix.
 package main
 
@@ -144,5 +144,11 @@ func main() {
 		report(name, func(ctx context.Context) error { return codec(ctx, bootstrap, prefix+"-"+name, kinds[i]) })
 	}
 	report("exact", func(ctx context.Context) error { return exact(ctx, bootstrap, prefix+"-none") })
+	eager, cooperative := kgo.Balancers(kgo.RangeBalancer()), kgo.Balancers(kgo.CooperativeStickyBalancer())
+	report("eager", func(ctx context.Context) error { return group(ctx, bootstrap, prefix+"-eager", eager) })
+	report("cooperative", func(ctx context.Context) error { return group(ctx, bootstrap, prefix+"-cooperative", cooperative) })
+	report("consumer-protocol", func(ctx context.Context) error {
+		return group(ctx, bootstrap, prefix+"-consumer", kgo.ServerSideBalancer(), kgo.Balancers(kgo.RangeBalancer()))
+	})
 	os.Exit(bad)
 }

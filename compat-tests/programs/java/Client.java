@@ -33,7 +33,7 @@ import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
-/** The Java client without groups: Client BOOTSTRAP TOPIC. Prints "ok NAME" for each part, and throws when one fails. */
+/** The Java client by itself: Client BOOTSTRAP TOPIC. Prints "ok NAME" for each part, and throws when one fails. */
 public final class Client {
     private static final int PARTITIONS = 3;
     private static final int RECORDS = 600;

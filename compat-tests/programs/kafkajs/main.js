@@ -1,4 +1,4 @@
-// kafkajs: admin, and produce in each compression that it knows. It reads only in groups, so offsets tell what arrived.
+// kafkajs: admin, produce in each compression that it knows, and read in a group.
 // Arguments: the broker's address and a topic prefix.
 const assert = require('node:assert')
 const { Kafka, CompressionTypes, CompressionCodecs, ConfigResourceTypes, Partitioners, logLevel } = require('kafkajs')
@@ -29,6 +29,70 @@ async function produce(codec) {
   await producer.disconnect()
   const offsets = await admin.fetchTopicOffsets(topic)
   for (const { high, low } of offsets) assert.deepEqual([Number(high), Number(low)], [RECORDS / 2, 0])
+  const reader = await member(topic)
+  for (const { partition, message: got } of await taken([reader], RECORDS)) {
+    const sent = message(Number(got.offset) * 2 + partition)
+    assert.deepEqual([got.key && got.key.toString(), got.value && got.value.toString()], [sent.key, sent.value])
+    assert.deepEqual(got.headers.n.map(String), sent.headers.n)
+  }
+  await reader.consumer.disconnect()
+}
+
+/** A consumer in the topic's own group, with what came to it; it commits every record. */
+async function member(topic) {
+  const consumer = kafka.consumer({ groupId: topic, heartbeatInterval: 300, rebalanceTimeout: 10000 })
+  const joined = { consumer, got: [], partitions: [] }
+  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => { joined.partitions = payload.memberAssignment[topic] || [] })
+  await consumer.connect()
+  await consumer.subscribe({ topics: [topic], fromBeginning: true })
+  await consumer.run({ autoCommitThreshold: 1, eachMessage: async (message) => { joined.got.push(message) } })
+  return joined
+}
+
+async function until(what, condition) {
+  const end = Date.now() + 20000
+  while (!condition()) {
+    assert.ok(Date.now() < end, `waiting for ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+/** Waits for `count` records at the members: no more, and none twice. */
+async function taken(members, count) {
+  const all = () => members.flatMap(({ got }) => got)
+  await until(`${count} records`, () => all().length >= count)
+  const records = all()
+  assert.equal(new Set(records.map(({ partition, message }) => `${partition} ${message.offset}`)).size, records.length)
+  assert.equal(records.length, count)
+  for (const each of members) each.got = []
+  return records
+}
+
+/** A group reads all and leaves; who comes back gets what is new; a second member takes its share. */
+async function group() {
+  const topic = `${prefix}-group`
+  await admin.createTopics({ topics: [{ topic, numPartitions: 2, replicationFactor: 1 }], waitForLeaders: true })
+  const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner })
+  await producer.connect()
+  const send = (count) => producer.send({ topic, messages: [...Array(2 * count).keys()].map((i) => ({ partition: i % 2, value: `${i}` })) })
+  const lowest = (records) => Math.min(...records.map(({ message }) => Number(message.offset)))
+  await send(10)
+  const first = await member(topic)
+  await taken([first], 20)
+  await first.consumer.disconnect()
+  await send(3)
+  const second = await member(topic)
+  assert.equal(lowest(await taken([second], 6)), 10)
+  const both = [second, await member(topic)]
+  await until('shares', () => both.every(({ partitions }) => partitions.length === 1))
+  await send(2)
+  assert.equal(lowest(await taken(both, 4)), 13)
+  for (const { consumer } of both) await consumer.disconnect()
+  const [{ partitions }] = await admin.fetchOffsets({ groupId: topic, topics: [topic] })
+  assert.deepEqual(partitions.map(({ offset }) => Number(offset)), [15, 15])
+  assert.ok((await admin.listGroups()).groups.some(({ groupId }) => groupId === topic))
+  await admin.deleteGroups([topic])
+  await producer.disconnect()
 }
 
 async function administer() {
@@ -51,7 +115,7 @@ async function administer() {
 ;(async () => {
   await admin.connect()
   let bad = 0
-  const cases = { ...Object.fromEntries(Object.keys(codecs).map((c) => [c, () => produce(c)])), admin: administer }
+  const cases = { ...Object.fromEntries(Object.keys(codecs).map((c) => [c, () => produce(c)])), admin: administer, group }
   for (const [name, run] of Object.entries(cases)) {
     try {
       await run()

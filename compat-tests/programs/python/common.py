@@ -1,7 +1,7 @@
 """What the Python programs share: the records, the check of what came back, the report of each case.
 
 A program is called with the broker's address and a topic prefix. For each compression it makes a topic of three
-partitions, sends records to each, and reads them back by assignment, without a group.
+partitions, sends records to each, and reads them back by assignment, without a group. Then consumers share groups.
 """
 
 import sys
@@ -43,6 +43,46 @@ def check(records):
         assert timestamp == time(i), f"record {i} has time {timestamp}"
         assert [(name, bytes(text)) for name, text in hs] == headers(i), f"record {i} has headers {hs!r}"
     assert len(records) == RECORDS, f"{len(records)} records came back, not {RECORDS}"
+
+
+def read(members, count):
+    """Partition and offset of `count` records that come to the members of a group, and of any that come too many."""
+    got, end = [], clock.time() + 20
+    while len(got) < count and clock.time() < end:
+        got += [at for member in members for at in member.poll()]
+    for member in members:
+        got += member.poll()
+    assert len(got) == count == len(set(got)), f"{len(got)} records came, not {count}: {got}"
+    return got
+
+
+def in_a_group(member, send):
+    """A group reads all and leaves; who comes back gets what is new; a second member takes its share.
+
+    member() joins with poll() -> [(partition, offset)], assigned() -> {partition}, commit(), close().
+    send(count) writes so many records to each partition.
+    """
+    send(10)
+    first = member()
+    read([first], 10 * PARTITIONS)
+    first.commit()
+    first.close()
+    send(3)
+    second = member()
+    got = read([second], 3 * PARTITIONS)
+    assert min(offset for _, offset in got) == 10, got
+    second.commit()
+    both, end = [second, member()], clock.time() + 20
+    while sorted(p for m in both for p in m.assigned()) != list(range(PARTITIONS)) or not all(m.assigned() for m in both):
+        assert clock.time() < end, f"the members do not share: {[m.assigned() for m in both]}"
+        for m in both:
+            assert not m.poll(), "a committed record came again"
+    send(2)
+    got = read(both, 2 * PARTITIONS)
+    assert min(offset for _, offset in got) == 13, got
+    for m in both:
+        m.commit()
+        m.close()
 
 
 def run(cases):

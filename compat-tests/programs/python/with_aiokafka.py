@@ -1,4 +1,4 @@
-"""aiokafka: produce in each compression, idempotent; read by assignment."""
+"""aiokafka: produce in each compression, idempotent; read by assignment; groups."""
 
 import asyncio
 import functools
@@ -44,4 +44,59 @@ def codec(bootstrap, topic, codec):
     asyncio.run(go(bootstrap, topic, codec))
 
 
-common.run({c: functools.partial(codec, codec=c) for c in common.CODECS})
+class Member:
+    def __init__(self, loop, bootstrap, topic):
+        self.loop = loop
+        self.consumer = loop.run_until_complete(self.made(bootstrap, topic))
+        # Its start waits until it is in the group, for which the others must be served too.
+        self.starting = loop.create_task(self.consumer.start())
+
+    async def made(self, bootstrap, topic):
+        return AIOKafkaConsumer(
+            topic, bootstrap_servers=bootstrap, group_id=topic, auto_offset_reset="earliest",
+            enable_auto_commit=False, heartbeat_interval_ms=300,
+        )
+
+    def poll(self):
+        async def some():
+            if not self.starting.done():
+                await asyncio.sleep(0.1)
+                return []
+            await self.starting
+            return [r for records in (await self.consumer.getmany(timeout_ms=200)).values() for r in records]
+
+        return [(r.partition, r.offset) for r in self.loop.run_until_complete(some())]
+
+    def assigned(self):
+        return {tp.partition for tp in self.consumer.assignment()}
+
+    def commit(self):
+        self.loop.run_until_complete(self.consumer.commit())
+
+    def close(self):
+        self.loop.run_until_complete(self.consumer.stop())
+
+
+def group(bootstrap, topic):
+    loop = asyncio.new_event_loop()
+
+    async def start():
+        producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+        await producer.start()
+        admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+        await admin.start()
+        await admin.create_topics([NewTopic(topic, common.PARTITIONS, 1)])
+        await admin.close()
+        return producer
+
+    async def sent(count):
+        for i in range(count * common.PARTITIONS):
+            await producer.send(topic, b"value", partition=i % common.PARTITIONS)
+        await producer.flush()
+
+    producer = loop.run_until_complete(start())
+    common.in_a_group(lambda: Member(loop, bootstrap, topic), lambda count: loop.run_until_complete(sent(count)))
+    loop.run_until_complete(producer.stop())
+
+
+common.run({c: functools.partial(codec, codec=c) for c in common.CODECS} | {"group": group})

@@ -1,10 +1,18 @@
-"""confluent-kafka (librdkafka): produce in each compression, idempotent; read by assignment; admin."""
+"""confluent-kafka (librdkafka): produce in each compression, idempotent; read by assignment; admin; groups of both protocols."""
 
 import functools
 import time
 
 import common
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    OFFSET_END,
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, NewTopic, OffsetSpec
 
 
@@ -83,6 +91,53 @@ def admin(bootstrap, topic):
     client.delete_topics([topic])[topic].result(10)
 
 
+class Member:
+    def __init__(self, bootstrap, topic, conf):
+        conf = {"bootstrap.servers": bootstrap, "group.id": topic, "auto.offset.reset": "earliest", "enable.auto.commit": False} | conf
+        self.consumer = Consumer(conf)
+        self.consumer.subscribe([topic])
+
+    def poll(self):
+        got = self.consumer.consume(500, 0.2)
+        for m in got:
+            if m.error():
+                raise KafkaException(m.error())
+        return [(m.partition(), m.offset()) for m in got]
+
+    def assigned(self):
+        return {tp.partition for tp in self.consumer.assignment()}
+
+    def commit(self):
+        self.consumer.commit(asynchronous=False)
+
+    def close(self):
+        self.consumer.close()
+
+
+def group(bootstrap, topic, conf):
+    client = create(bootstrap, topic)
+    producer = Producer({"bootstrap.servers": bootstrap})
+
+    def send(count):
+        for i in range(count * common.PARTITIONS):
+            producer.produce(topic, b"value", partition=i % common.PARTITIONS)
+        assert producer.flush(20) == 0
+
+    common.in_a_group(lambda: Member(bootstrap, topic, conf), send)
+    committed = client.list_consumer_group_offsets([ConsumerGroupTopicPartitions(topic)])[topic].result(10)
+    assert {tp.partition: tp.offset for tp in committed.topic_partitions} == dict.fromkeys(range(common.PARTITIONS), 15), committed
+    listed = [g for g in client.list_consumer_groups().result(10).valid if g.group_id == topic]
+    assert [g.type.name.lower() for g in listed] == [conf.get("group.protocol", "classic")], listed
+    client.delete_consumer_groups([topic])[topic].result(10)
+
+
+GROUPS = {
+    "eager": {"partition.assignment.strategy": "range", "heartbeat.interval.ms": 300},
+    "cooperative": {"partition.assignment.strategy": "cooperative-sticky", "heartbeat.interval.ms": 300},
+    "consumer-protocol": {"group.protocol": "consumer"},
+}
+
 common.run(
     {c: functools.partial(codec, codec=c) for c in common.CODECS} | {"from-the-end": from_the_end, "admin": admin}
+    | {name: functools.partial(group, conf=conf) for name, conf in GROUPS.items()}
 )

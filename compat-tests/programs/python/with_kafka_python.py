@@ -1,4 +1,4 @@
-"""kafka-python: produce in each compression, read by assignment, offsets, times, admin."""
+"""kafka-python: produce in each compression, read by assignment, offsets, times, admin, groups."""
 
 import functools
 import time
@@ -62,4 +62,42 @@ def long_poll(bootstrap, topic):
     consumer.close()
 
 
-common.run({c: functools.partial(codec, codec=c) for c in common.CODECS} | {"long-poll": long_poll})
+class Member:
+    def __init__(self, bootstrap, topic):
+        self.consumer = KafkaConsumer(
+            topic, bootstrap_servers=bootstrap, group_id=topic, auto_offset_reset="earliest", enable_auto_commit=False,
+            heartbeat_interval_ms=300,
+        )
+
+    def poll(self):
+        # A shorter poll may end in the midst of a join, after which this client does not go on.
+        return [(r.partition, r.offset) for records in self.consumer.poll(timeout_ms=1000).values() for r in records]
+
+    def assigned(self):
+        return {tp.partition for tp in self.consumer.assignment()}
+
+    def commit(self):
+        self.consumer.commit()
+
+    def close(self):
+        self.consumer.close()
+
+
+def group(bootstrap, topic):
+    create(bootstrap, topic)
+    producer = KafkaProducer(bootstrap_servers=bootstrap)
+
+    def send(count):
+        for i in range(count * common.PARTITIONS):
+            producer.send(topic, b"value", partition=i % common.PARTITIONS)
+        producer.flush()
+
+    common.in_a_group(lambda: Member(bootstrap, topic), send)
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+    offsets = admin.list_group_offsets([topic])[topic]
+    assert {tp.partition: at.offset for tp, at in offsets.items()} == dict.fromkeys(range(common.PARTITIONS), 15), offsets
+    admin.close()
+    producer.close()
+
+
+common.run({c: functools.partial(codec, codec=c) for c in common.CODECS} | {"long-poll": long_poll, "group": group})
