@@ -58,6 +58,7 @@ mod producer_ids;
 mod services;
 mod sync_group;
 pub mod table;
+mod turns;
 mod update_features;
 
 use std::future::Future;

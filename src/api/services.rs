@@ -6,8 +6,9 @@ use tokio::sync::watch;
 
 use super::fetch_session::FetchSessions;
 use super::producer_ids::ProducerIds;
+use super::turns::Turns;
 use crate::config::{BrokerConfig, ProduceValidation, Settings};
-use crate::coordinator::runtime::{Groups, StoredMetadata};
+use crate::coordinator::runtime::{Groups, Markers, Metadata, StoredMetadata, Transactions};
 use crate::env::{Clock, Rng};
 use crate::metadata::store::Store;
 use crate::partition::{LogDirs, Partitions};
@@ -93,6 +94,12 @@ pub struct Services {
     pub fetch_sessions: Arc<FetchSessions>,
     /// The coordinator of groups.
     pub groups: Arc<Groups>,
+    /// The coordinator of transactions.
+    pub transactions: Arc<Transactions>,
+    /// Writes the markers that end transactions.
+    pub markers: Arc<Markers>,
+    /// Producers whose first batch of a transaction waits; see [`Turns`].
+    pub(super) turns: Arc<Turns>,
     /// Producer ids to hand out.
     pub producer_ids: Arc<ProducerIds>,
     /// `fetch.max.bytes`: most bytes of one fetch reply.
@@ -115,7 +122,7 @@ impl Services {
     pub fn new(parts: Parts) -> Self {
         let config = parts.in_force.get();
         let size = |n: i32| usize::try_from(n).unwrap_or(0);
-        let metadata = Arc::new(StoredMetadata {
+        let metadata: Arc<dyn Metadata> = Arc::new(StoredMetadata {
             store: Arc::clone(&parts.metadata),
             settings: Arc::clone(&parts.settings),
             node: parts.node_id,
@@ -123,8 +130,16 @@ impl Services {
         });
         let (partitions, clock, rng) =
             (Arc::clone(&parts.partitions), Arc::clone(&parts.clock), Arc::clone(&parts.rng));
+        let groups =
+            Groups::new(Arc::clone(&metadata), Arc::clone(&partitions), Arc::clone(&clock), Arc::clone(&rng));
+        let transactions =
+            Transactions::new(Arc::clone(&metadata), Arc::clone(&partitions), Arc::clone(&clock), rng);
+        let markers = Markers::new(metadata, partitions, Arc::clone(&groups), &transactions, clock);
         Self {
-            groups: Groups::new(metadata, partitions, clock, rng),
+            groups,
+            transactions,
+            markers,
+            turns: Arc::default(),
             fetch_sessions: Arc::new(FetchSessions::new(size(
                 config.max_incremental_fetch_session_cache_slots,
             ))),

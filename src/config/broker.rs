@@ -136,6 +136,13 @@ typed! { Scope::Broker;
         transaction_state_log_replication_factor: i16 = "transaction.state.log.replication.factor",
         /// Ms.
         transaction_max_timeout_ms: i32 = "transaction.max.timeout.ms",
+        transaction_partition_verification_enable: bool = "transaction.partition.verification.enable",
+        transaction_two_phase_commit_enable: bool = "transaction.two.phase.commit.enable",
+        transaction_abort_timed_out_transaction_cleanup_interval_ms: i32 =
+            "transaction.abort.timed.out.transaction.cleanup.interval.ms",
+        transaction_remove_expired_transaction_cleanup_interval_ms: i32 =
+            "transaction.remove.expired.transaction.cleanup.interval.ms",
+        transactional_id_expiration_ms: i32 = "transactional.id.expiration.ms",
         klamm_allow_unprotected: bool = "klamm.allow.unprotected",
         klamm_replication_clamp: bool = "klamm.replication.clamp",
         /// A filter in the syntax of the `tracing` crates.

@@ -12,4 +12,5 @@ pub mod group;
 pub mod machine;
 pub mod record;
 pub mod runtime;
+pub mod txn;
 pub mod view;

@@ -16,7 +16,7 @@ use super::reserve::Reserve;
 use super::retention::Head;
 use super::segment::Segment;
 use crate::env::{Clock, File, Files, Rng};
-use crate::types::{LeaderEpoch, Offset, ProducerId, Timestamp, TopicId, TopicPartition};
+use crate::types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Timestamp, TopicId, TopicPartition};
 
 /// What the logs of one log directory share.
 pub struct LogEnv {
@@ -226,6 +226,12 @@ impl Log {
     #[must_use]
     pub fn last_stable_offset(&self, hw: Offset) -> Offset {
         self.lock().producers.last_stable_offset(hw)
+    }
+
+    /// Whether the producer has a transaction open here, begun in this epoch.
+    #[must_use]
+    pub fn has_open_transaction(&self, producer: ProducerId, epoch: ProducerEpoch) -> bool {
+        self.lock().producers.has_open(producer, epoch)
     }
 
     /// Notes that the broker leads the partition in this epoch from now on.

@@ -160,6 +160,10 @@ impl Producers {
         let Some(known) = self.known.get(&producer).filter(|_| header.has_producer()) else {
             return Ok(Verdict::Append);
         };
+        if header.base_sequence == NO_SEQUENCE {
+            // Committed offsets of a transaction, which the coordinator writes for the producer.
+            return check_epoch(producer, known, header.producer_epoch).map(|()| Verdict::Append);
+        }
         if let Some(batch) = known.duplicate_of(header) {
             return Ok(Verdict::Duplicate(batch));
         }
@@ -176,6 +180,13 @@ impl Producers {
             return Err(LogError::InvalidTransactionState { producer });
         }
         Ok(Verdict::Append)
+    }
+
+    /// Whether the producer has a transaction open here, begun in this epoch.
+    #[must_use]
+    pub fn has_open(&self, producer: ProducerId, epoch: ProducerEpoch) -> bool {
+        let known = self.known.get(&producer);
+        known.is_some_and(|known| known.txn_first_offset.is_some() && known.epoch == epoch)
     }
 
     /// Decides on a transaction marker.

@@ -10,7 +10,7 @@ use crate::log::{
     TimedOffset,
 };
 use crate::record::ValidBatch;
-use crate::types::{LeaderEpoch, Offset, Timestamp};
+use crate::types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Timestamp};
 
 /// A log, and the directory whose flusher and checkpoints serve it.
 #[derive(Debug)]
@@ -58,6 +58,10 @@ impl Storage for LocalLog {
 
     fn last_stable_offset(&self, high_watermark: Offset) -> Offset {
         self.log.last_stable_offset(high_watermark)
+    }
+
+    fn has_open_transaction(&self, producer: ProducerId, epoch: ProducerEpoch) -> bool {
+        self.log.has_open_transaction(producer, epoch)
     }
 
     fn find_time(&self, timestamp: Timestamp, upto: Offset) -> Result<Option<Found>, LogError> {

@@ -11,7 +11,7 @@ use super::waiters::{Registration, Waiters};
 use crate::config::TopicConfig;
 use crate::log::{AbortedTxn, Appended, Description, LogError, Observer, ReadRequest, Slice};
 use crate::record::ValidBatch;
-use crate::types::{LeaderEpoch, Offset, Timestamp, TopicId, TopicPartition};
+use crate::types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Timestamp, TopicId, TopicPartition};
 
 /// How far a reader sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -245,6 +245,12 @@ impl Partition {
             high_watermark,
             last_stable: self.storage.last_stable_offset(high_watermark),
         }
+    }
+
+    /// Whether a producer has a transaction open here, begun in this epoch.
+    #[must_use]
+    pub fn has_open_transaction(&self, producer: ProducerId, epoch: ProducerEpoch) -> bool {
+        self.storage.has_open_transaction(producer, epoch)
     }
 
     /// Log end offset, visible or not.

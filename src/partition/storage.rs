@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::config::TopicConfig;
 use crate::log::{AbortedTxn, Appended, Description, LogError, Observer, ReadRequest, Slice};
 use crate::record::ValidBatch;
-use crate::types::{LeaderEpoch, Offset, Timestamp};
+use crate::types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Timestamp};
 
 /// Where the log of a partition begins and ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub trait Storage: Send + Sync {
     fn bounds(&self) -> Bounds;
     /// Last stable offset, given the high watermark.
     fn last_stable_offset(&self, high_watermark: Offset) -> Offset;
+    /// Whether a producer has a transaction open here, begun in this epoch.
+    fn has_open_transaction(&self, producer: ProducerId, epoch: ProducerEpoch) -> bool;
     /// First record at or after `timestamp`, below `upto`.
     fn find_time(&self, timestamp: Timestamp, upto: Offset) -> Result<Option<Found>, LogError>;
     /// Record with the largest timestamp below `upto`; the first of several.

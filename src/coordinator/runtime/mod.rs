@@ -11,6 +11,7 @@
 //! per shard in service keeps its deadlines and sleeps until the next one.
 //! Must not know: requests' bytes, sockets, or what the machines decide.
 
+mod ending;
 mod load;
 mod shard;
 #[cfg(test)]
@@ -26,6 +27,7 @@ use tokio::runtime::Handle;
 use self::shard::{Active, Left, Shard, view_of};
 use self::world::World;
 use super::group::{Completed, GroupShard};
+use super::txn::{Ended, TxnShard};
 use super::machine::{DecisionOf, Machine, partition_of};
 use super::view::View;
 use crate::env::{Clock, Rng};
@@ -35,6 +37,7 @@ use crate::record::ValidBatch;
 use crate::schema::ErrorCode;
 use crate::types::{Offset, Timestamp, TopicId};
 
+pub use ending::{Marker, Markers};
 pub use load::LoadError;
 pub use world::{Later, Metadata, StoredMetadata};
 
@@ -54,6 +57,12 @@ impl<T: Send + 'static> Pending<T> {
     #[must_use]
     pub fn error(code: ErrorCode) -> Self {
         Self::Ready(Err(code))
+    }
+
+    /// Whether it is known already that nothing was decided.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        matches!(self, Self::Ready(Err(_)))
     }
 
     /// Waits for the answer.
@@ -85,8 +94,17 @@ impl Reply<Completed> for crate::schema::clients::sync_group_response::SyncGroup
     }
 }
 
+impl Reply<Ended> for Ended {
+    fn from_completed(completed: Ended) -> Option<Self> {
+        Some(completed)
+    }
+}
+
 /// The coordinator of all groups.
 pub type Groups = Coordinator<GroupShard>;
+
+/// The coordinator of all transactions.
+pub type Transactions = Coordinator<TxnShard>;
 
 /// What runs an effect.
 type Runner<E> = Box<dyn Fn(E) -> Later<()> + Send + Sync>;
@@ -201,6 +219,20 @@ impl<M: Machine> Coordinator<M> {
                 forget(active, &view);
             }
         }
+    }
+
+    /// The partition of the topic that keeps an id; `None` if there is no topic yet.
+    #[must_use]
+    pub fn partition_of(&self, id: &str) -> Option<i32> {
+        let image = self.world.metadata().image();
+        let topic = image.topics().by_name(M::TOPIC)?;
+        Some(partition_of(id, i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX)))
+    }
+
+    /// Leader epoch of the partition that keeps an id.
+    #[must_use]
+    pub fn leader_epoch(&self, id: &str) -> Option<i32> {
+        Some(self.place_of(id).ok()?.partition.leader_epoch().get())
     }
 
     /// Says what runs the effects. Only the first call counts; to be called before anything is decided.

@@ -252,6 +252,7 @@ pub(super) fn refusal(error: &LogError) -> ErrorCode {
     match error {
         LogError::NoSpace { .. } => ErrorCode::COORDINATOR_NOT_AVAILABLE,
         LogError::InvalidProducerEpoch { .. } => ErrorCode::INVALID_PRODUCER_EPOCH,
+        LogError::CoordinatorFenced { .. } => ErrorCode::TRANSACTION_COORDINATOR_FENCED,
         LogError::InvalidTransactionState { .. } => ErrorCode::INVALID_TXN_STATE,
         LogError::BatchTooLarge { .. } | LogError::InvalidBatch(_) => ErrorCode::UNKNOWN_SERVER_ERROR,
         _ => ErrorCode::NOT_COORDINATOR,
