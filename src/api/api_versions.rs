@@ -6,7 +6,9 @@
 //! - From version 5 a client may name the cluster and node that it means, both or neither; if this
 //!   is another one, it is told to start over from its bootstrap servers: REBOOTSTRAP_REQUIRED
 //!   (KIP-1242).
-use crate::metadata::features::{ELR_VERSION, FEATURES, KRAFT_VERSION, METADATA_VERSION};
+use crate::metadata::features::{
+    ELR_VERSION, FEATURES, KRAFT_VERSION, METADATA_VERSION, TRANSACTION_VERSION,
+};
 use crate::schema::clients::api_versions_request::ApiVersionsRequest;
 use crate::schema::clients::api_versions_response::{
     ApiVersion, ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey,
@@ -16,7 +18,7 @@ use crate::schema::{Api, DecodeError, ErrorCode, Reader, api_key};
 use super::{Context, Handling, Services, reply, table};
 
 /// Features whose rules are built; others are not announced, whatever level a directory has of them.
-const BUILT: [&str; 3] = [METADATA_VERSION, ELR_VERSION, KRAFT_VERSION];
+const BUILT: [&str; 4] = [METADATA_VERSION, ELR_VERSION, KRAFT_VERSION, TRANSACTION_VERSION];
 
 /// Answers a version that is known.
 pub fn handle(services: &Services, ctx: &Context<'_>, mut body: Reader<'_>) -> Result<Handling, DecodeError> {

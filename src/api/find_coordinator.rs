@@ -1,6 +1,6 @@
 //! FindCoordinator (key 10), versions 0 to 6: who coordinates a group or a transaction; since version 4 for
-//! several keys at once. Of groups it is this node. There is no coordinator of transactions and of share
-//! groups yet, and clients are told to come again.
+//! several keys at once. Of both it is this node. There is no coordinator of share groups yet,
+//! and clients are told to come again.
 
 use super::addresses::advertised;
 use super::groups::answer_all;
@@ -31,7 +31,7 @@ pub(super) fn handle(
     }
     let one = |key: &str| match request.key_type {
         GROUP => services.groups.prepare(key),
-        TRANSACTION => Pending::error(ErrorCode::COORDINATOR_NOT_AVAILABLE),
+        TRANSACTION => services.transactions.prepare(key),
         SHARE if ctx.version >= SHARES_FROM => Pending::error(ErrorCode::COORDINATOR_NOT_AVAILABLE),
         _ => Pending::error(ErrorCode::INVALID_REQUEST),
     };

@@ -10,6 +10,8 @@
 //! `partition`.
 #![warn(clippy::indexing_slicing)]
 
+mod add_offsets_to_txn;
+mod add_partitions_to_txn;
 mod addresses;
 mod alter_configs;
 mod alter_partition_reassignments;
@@ -29,10 +31,13 @@ mod describe_cluster;
 mod describe_configs;
 mod describe_groups;
 mod describe_log_dirs;
+mod describe_producers;
 mod describe_quorum;
 mod describe_topic_partitions;
+mod describe_transactions;
 mod describe_user_scram_credentials;
 mod elect_leaders;
+mod end_txn;
 mod fetch;
 pub mod fetch_session;
 mod find_coordinator;
@@ -46,6 +51,7 @@ mod list_config_resources;
 mod list_groups;
 mod list_offsets;
 mod list_partition_reassignments;
+mod list_transactions;
 mod lookup;
 mod metadata;
 mod offset_commit;
@@ -58,8 +64,11 @@ mod producer_ids;
 mod services;
 mod sync_group;
 pub mod table;
+mod transactions;
 mod turns;
+mod txn_offset_commit;
 mod update_features;
+mod write_txn_markers;
 
 use std::future::Future;
 use std::net::SocketAddr;

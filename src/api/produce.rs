@@ -2,27 +2,39 @@
 //!
 //! The reply waits until what was appended is visible, which with default settings means on disk;
 //! acks=1 and acks=all are answered alike. With acks=0 there is no reply, and an error closes the
-//! connection, as in Kafka. Transactional batches are refused until there are transactions.
+//! connection, as in Kafka.
+//!
+//! The first batch of a transaction in a partition needs the coordinator: since version 12 producing adds the
+//! partition (KIP-890), before that it must have been added. The coordinator's entry is durable before the
+//! batch is appended, which then happens behind the ordered phase, in the order of the producer's requests.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::lookup::{by_id, by_name, gone_code, log_code};
+use super::transactions::enlist;
+use super::turns::Turn;
 use super::{Context, Handling, Refusal, Services};
 use crate::config::{CompressionType, TimestampType as TimestampOption, TopicConfig};
+use crate::coordinator::runtime::Pending as Waiting;
+use crate::coordinator::txn::Identity;
 use crate::metadata::change::is_internal;
 use crate::partition::Partition;
-use crate::record::{Codec, Compression, Depth, Rejection, Rules, TimestampType, validate};
+use crate::record::{Codec, Compression, Depth, Rejection, Rules, TimestampType, ValidBatch, validate};
 use crate::schema::clients::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use crate::schema::clients::produce_response::{
     BatchIndexAndErrorMessage, PartitionProduceResponse, ProduceResponse, TopicProduceResponse,
 };
 use crate::schema::{DecodeError, ErrorCode, Reader};
-use crate::types::{Offset, Uuid};
+use crate::types::{Offset, Timestamp, Uuid};
 
 /// First version that names topics by id.
 const FIRST_WITH_TOPIC_IDS: i16 = 13;
+/// First version by which producing adds a partition to a transaction.
+const ADDS_FROM: i16 = 12;
+/// First version whose clients know that they should abort.
+const ABORTABLE_FROM: i16 = 11;
 const ACKS_NONE: i16 = 0;
 const ACKS_ALL: i16 = -1;
 /// What Kafka's Admin client calls itself; it may write to internal topics.
@@ -36,6 +48,14 @@ struct Pending {
     end: Offset,
 }
 
+/// A batch whose partition the coordinator is still noting down.
+struct Enlisting {
+    topic: usize,
+    partition: usize,
+    admitted: Admitted<'static>,
+    enlisted: Waiting<Result<(), ErrorCode>>,
+}
+
 /// Appends and answers.
 pub(super) fn handle(
     services: &Services,
@@ -43,16 +63,24 @@ pub(super) fn handle(
     mut body: Reader<'_>,
 ) -> Result<Handling, DecodeError> {
     let request = ProduceRequest::decode(&mut body, ctx.version)?;
-    let mut pending = Vec::new();
+    let (mut pending, mut enlisting, mut turn) = (Vec::new(), Vec::new(), None);
     let mut responses = Vec::with_capacity(request.topic_data.len());
     for topic in &request.topic_data {
         let mut answers = Vec::with_capacity(topic.partition_data.len());
         for data in &topic.partition_data {
-            let answer = match append(services, ctx, &request, topic, data) {
-                Ok((answer, leader, end)) => {
-                    let (topic, partition) = (responses.len(), answers.len());
-                    pending.push(Pending { topic, partition, leader, end });
+            let (topic_at, partition) = (responses.len(), answers.len());
+            let taken = admit(services, ctx, &request, topic, data)
+                .and_then(|admitted| take(services, ctx, &request, admitted));
+            let answer = match taken {
+                Ok(Taken::Appended(answer, leader, end)) => {
+                    pending.push(Pending { topic: topic_at, partition, leader, end });
                     answer
+                }
+                Ok(Taken::Enlisting(admitted, enlisted)) => {
+                    let producer = admitted.batch.header().producer_id;
+                    turn.get_or_insert_with(|| services.turns.enter(producer));
+                    enlisting.push(Enlisting { topic: topic_at, partition, admitted, enlisted });
+                    failed(data.index, ErrorCode::NONE, None)
                 }
                 Err(answer) => *answer,
             };
@@ -66,30 +94,68 @@ pub(super) fn handle(
         });
     }
     if request.acks == ACKS_NONE {
+        if let Some(turn) = turn {
+            tokio::spawn(append_enlisted(turn, enlisting, ctx.version, ctx.now));
+        }
         return Ok(unanswered(ctx, &responses));
     }
     let mut response = ProduceResponse { responses, ..Default::default() };
     pending.retain(|p| p.leader.high_watermark() < p.end);
     let head = ctx.head();
-    if pending.is_empty() {
+    if pending.is_empty() && turn.is_none() {
         return Ok(super::reply(ctx, |w| response.encode(w, ctx.version)));
     }
-    let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
+    let (timeout, now) = (Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0)), ctx.now);
     Ok(Handling::parked(async move {
         let deadline = tokio::time::Instant::now() + timeout;
+        if let Some(turn) = turn {
+            for (topic, partition, appended) in append_enlisted(turn, enlisting, head.version, now).await {
+                let (answer, wait) = match appended {
+                    Ok((answer, leader, end)) => (answer, Some(Pending { topic, partition, leader, end })),
+                    Err(answer) => (*answer, None),
+                };
+                pending.extend(wait);
+                put(&mut response, topic, partition, answer);
+            }
+        }
         for wait in pending {
             let code = match tokio::time::timeout_at(deadline, wait.leader.visible(wait.end)).await {
                 Ok(true) => continue,
                 Ok(false) => gone_code(&wait.leader),
                 Err(_) => ErrorCode::REQUEST_TIMED_OUT,
             };
-            let topic = response.responses.get_mut(wait.topic);
-            if let Some(answer) = topic.and_then(|t| t.partition_responses.get_mut(wait.partition)) {
-                *answer = failed(answer.index, code, None);
-            }
+            let index = wait.leader.name().partition;
+            put(&mut response, wait.topic, wait.partition, failed(index, code, None));
         }
         head.reply(|w| response.encode(w, head.version))
     }))
+}
+
+fn put(response: &mut ProduceResponse<'_>, topic: usize, partition: usize, answer: Answer) {
+    let topic = response.responses.get_mut(topic);
+    if let Some(place) = topic.and_then(|t| t.partition_responses.get_mut(partition)) {
+        *place = answer;
+    }
+}
+
+/// Appends, in the producer's turn, what waits for the coordinator.
+async fn append_enlisted(
+    mut turn: Turn,
+    batches: Vec<Enlisting>,
+    version: i16,
+    now: Timestamp,
+) -> Vec<(usize, usize, Appended)> {
+    turn.come().await;
+    let mut appended = Vec::with_capacity(batches.len());
+    for Enlisting { topic, partition, admitted, enlisted } in batches {
+        let index = admitted.leader.name().partition;
+        let result = match enlisted.wait().await.and_then(|enlisted| enlisted) {
+            Ok(()) => append(admitted, now),
+            Err(code) => Err(Box::new(not_enlisted(index, code, version))),
+        };
+        appended.push((topic, partition, result));
+    }
+    appended
 }
 
 /// Without acknowledgement only the end of the connection can tell of an error.
@@ -104,14 +170,27 @@ fn unanswered(ctx: &Context<'_>, responses: &[TopicProduceResponse<'_>]) -> Hand
 }
 
 type Answer = PartitionProduceResponse<'static>;
+/// The answer, and where the batch is that it waits for.
+type Appended = Result<(Answer, Arc<Partition>, Offset), Box<Answer>>;
 
-fn append(
+/// A batch that may be appended.
+struct Admitted<'a> {
+    leader: Arc<Partition>,
+    batch: ValidBatch<'a>,
+}
+
+enum Taken {
+    Appended(Answer, Arc<Partition>, Offset),
+    Enlisting(Admitted<'static>, Waiting<Result<(), ErrorCode>>),
+}
+
+fn admit<'a>(
     services: &Services,
     ctx: &Context<'_>,
     request: &ProduceRequest<'_>,
     topic: &TopicProduceData<'_>,
-    data: &PartitionProduceData<'_>,
-) -> Result<(Answer, Arc<Partition>, Offset), Box<Answer>> {
+    data: &'a PartitionProduceData<'_>,
+) -> Result<Admitted<'a>, Box<Answer>> {
     let refuse = |code, message: Option<String>| Box::new(failed(data.index, code, message));
     if !(ACKS_ALL..=1).contains(&request.acks) {
         return Err(refuse(ErrorCode::INVALID_REQUIRED_ACKS, None));
@@ -139,26 +218,85 @@ fn append(
     let rules = rules(&config, services.produce_validation);
     let batch =
         validate(records, ctx.version, &rules, ctx.now).map_err(|r| Box::new(rejected(data.index, &r)))?;
-    if batch.header().is_transactional() {
-        let message = "transactions are not supported yet".to_owned();
-        return Err(refuse(ErrorCode::INVALID_TXN_STATE, Some(message)));
+    if batch.header().is_transactional() && request.transactional_id.as_deref().is_none_or(str::is_empty) {
+        return Err(refuse(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED, None));
     }
+    Ok(Admitted { leader, batch })
+}
+
+/// Appends a batch, unless it has to wait for the coordinator or for one before it that waits.
+fn take(
+    services: &Services,
+    ctx: &Context<'_>,
+    request: &ProduceRequest<'_>,
+    admitted: Admitted<'_>,
+) -> Result<Taken, Box<Answer>> {
+    let (header, name) = (*admitted.batch.header(), admitted.leader.name());
+    let (id, epoch) = (header.producer_id, header.producer_epoch);
+    let enlisted = match &request.transactional_id {
+        Some(txn) if header.is_transactional() && !admitted.leader.has_open_transaction(id, epoch) => {
+            let partition = (name.topic.as_ref(), name.partition);
+            enlist(services, txn, Identity { id, epoch }, partition, ctx.version >= ADDS_FROM)
+        }
+        _ => Waiting::Ready(Ok(Ok(()))),
+    };
+    let waits = header.has_producer() && services.turns.is_taken(id);
+    match enlisted {
+        Waiting::Ready(Ok(Ok(()))) if !waits => {
+            let (answer, leader, end) = append(admitted, ctx.now)?;
+            Ok(Taken::Appended(answer, leader, end))
+        }
+        Waiting::Ready(Ok(Err(code)) | Err(code)) => {
+            Err(Box::new(not_enlisted(name.partition, code, ctx.version)))
+        }
+        enlisted => {
+            let Admitted { leader, batch } = admitted;
+            Ok(Taken::Enlisting(Admitted { leader, batch: batch.into_owned() }, enlisted))
+        }
+    }
+}
+
+fn append(admitted: Admitted<'_>, now: Timestamp) -> Appended {
+    let Admitted { leader, batch } = admitted;
+    let index = leader.name().partition;
     let stamped = batch.log_append_time();
-    let appended = leader.append(batch, ctx.now).map_err(|error| {
+    let appended = leader.append(batch, now).map_err(|error| {
         let code = log_code(&error);
         if code == ErrorCode::KAFKA_STORAGE_ERROR {
             tracing::warn!(partition = %leader.name(), %error, "produce refused");
         }
-        refuse(code, Some(error.to_string()))
+        Box::new(failed(index, code, Some(error.to_string())))
     })?;
     let answer = PartitionProduceResponse {
-        index: data.index,
+        index,
         base_offset: appended.base_offset.get(),
         log_append_time_ms: stamped.map_or(-1, |t| t.get()),
         log_start_offset: appended.log_start_offset.get(),
         ..Default::default()
     };
     Ok((answer, leader, appended.last_offset.plus(1)))
+}
+
+/// What a producer is told whose partition is not part of its transaction, as Kafka tells it.
+fn not_enlisted(index: i32, code: ErrorCode, version: i16) -> Answer {
+    let (code, message) = match code {
+        ErrorCode::PRODUCER_FENCED => (ErrorCode::INVALID_PRODUCER_EPOCH, None),
+        ErrorCode::TRANSACTION_ABORTABLE if version < ABORTABLE_FROM => (ErrorCode::INVALID_TXN_STATE, None),
+        // Clients from that version on expect it, as the end of the last transaction may be under way.
+        ErrorCode::CONCURRENT_TRANSACTIONS if version >= ADDS_FROM => (code, None),
+        ErrorCode::CONCURRENT_TRANSACTIONS
+        | ErrorCode::COORDINATOR_LOAD_IN_PROGRESS
+        | ErrorCode::COORDINATOR_NOT_AVAILABLE
+        | ErrorCode::NOT_COORDINATOR => {
+            // Older clients would give up on what they do not expect; this they repeat.
+            let message = format!(
+                "the coordinator cannot say whether the partition is part of the transaction: {code}"
+            );
+            (ErrorCode::NOT_ENOUGH_REPLICAS, Some(message))
+        }
+        code => (code, None),
+    };
+    failed(index, code, message)
 }
 
 fn failed(index: i32, code: ErrorCode, message: Option<String>) -> Answer {

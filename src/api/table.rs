@@ -5,14 +5,16 @@ use crate::schema::{Api, DecodeError, Reader, api_key};
 
 use super::{Context, Handling, ListenerKind, Refusal, Services};
 use super::{
-    alter_configs, alter_partition_reassignments, alter_replica_log_dirs, api_versions,
-    consumer_group_describe, consumer_group_heartbeat, create_partitions, create_topics, delete_groups,
-    delete_records, delete_topics, describe_acls, describe_client_quotas, describe_cluster, describe_configs,
-    describe_groups, describe_log_dirs, describe_quorum, describe_topic_partitions,
-    describe_user_scram_credentials, elect_leaders, fetch, find_coordinator, heartbeat,
+    add_offsets_to_txn, add_partitions_to_txn, alter_configs, alter_partition_reassignments,
+    alter_replica_log_dirs, api_versions, consumer_group_describe, consumer_group_heartbeat,
+    create_partitions, create_topics, delete_groups, delete_records, delete_topics, describe_acls,
+    describe_client_quotas, describe_cluster, describe_configs, describe_groups, describe_log_dirs,
+    describe_producers, describe_quorum, describe_topic_partitions, describe_transactions,
+    describe_user_scram_credentials, elect_leaders, end_txn, fetch, find_coordinator, heartbeat,
     incremental_alter_configs, init_producer_id, join_group, leave_group, list_config_resources, list_groups,
-    list_offsets, list_partition_reassignments, metadata, offset_commit, offset_delete, offset_fetch,
-    offset_for_leader_epoch, produce, sync_group, update_features,
+    list_offsets, list_partition_reassignments, list_transactions, metadata, offset_commit, offset_delete,
+    offset_fetch, offset_for_leader_epoch, produce, sync_group, txn_offset_commit, update_features,
+    write_txn_markers,
 };
 
 /// The ordered phase of an API. `Err` closes the connection: the body could not be read.
@@ -56,6 +58,11 @@ pub static TABLE: &[Row] = &[
     row(api_key::DELETE_RECORDS, delete_records::handle),
     row(api_key::INIT_PRODUCER_ID, init_producer_id::handle),
     row(api_key::OFFSET_FOR_LEADER_EPOCH, offset_for_leader_epoch::handle),
+    row(api_key::ADD_PARTITIONS_TO_TXN, add_partitions_to_txn::handle),
+    row(api_key::ADD_OFFSETS_TO_TXN, add_offsets_to_txn::handle),
+    row(api_key::END_TXN, end_txn::handle),
+    row(api_key::WRITE_TXN_MARKERS, write_txn_markers::handle),
+    row(api_key::TXN_OFFSET_COMMIT, txn_offset_commit::handle),
     row(api_key::DESCRIBE_ACLS, describe_acls::handle),
     row(api_key::DESCRIBE_CONFIGS, describe_configs::handle),
     row(api_key::ALTER_CONFIGS, alter_configs::handle),
@@ -73,6 +80,9 @@ pub static TABLE: &[Row] = &[
     row(api_key::DESCRIBE_QUORUM, describe_quorum::handle),
     row(api_key::UPDATE_FEATURES, update_features::handle),
     row(api_key::DESCRIBE_CLUSTER, describe_cluster::handle),
+    row(api_key::DESCRIBE_PRODUCERS, describe_producers::handle),
+    row(api_key::DESCRIBE_TRANSACTIONS, describe_transactions::handle),
+    row(api_key::LIST_TRANSACTIONS, list_transactions::handle),
     row(api_key::CONSUMER_GROUP_HEARTBEAT, consumer_group_heartbeat::handle),
     row(api_key::CONSUMER_GROUP_DESCRIBE, consumer_group_describe::handle),
     row(api_key::LIST_CONFIG_RESOURCES, list_config_resources::handle),

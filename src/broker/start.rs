@@ -166,6 +166,7 @@ impl Ready {
     ) -> Broker {
         let timers = Timers::start(&self.replicas, self.metadata_env, self.failed);
         self.services.groups.load_all();
+        self.services.transactions.load_all();
         let dispatch: Arc<Services> = Arc::clone(&self.services);
         let server = bound.serve(dispatch, clock);
         tokio::spawn(keep_limits(server.limiter(), self.in_force.follow()));

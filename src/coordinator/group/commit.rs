@@ -211,7 +211,7 @@ fn deleted_topic(
 }
 
 /// Whether a note is longer than allowed, counted as Java counts.
-fn is_longer(note: Option<&str>, max: usize) -> bool {
+pub(super) fn is_longer(note: Option<&str>, max: usize) -> bool {
     note.is_some_and(|note| note.len() > max && note.encode_utf16().count() > max)
 }
 

@@ -33,6 +33,7 @@ mod sim;
 #[cfg(test)]
 mod tests;
 pub mod timers;
+mod txn_commit;
 
 use std::convert::Infallible;
 
@@ -47,6 +48,7 @@ pub use crate::coordinator::view::{Client, Cluster, TopicInfo, View};
 pub use commit::{commit_error, offset_record};
 pub use fetch::fetch_error;
 pub use shard::{Group, GroupShard};
+pub use txn_commit::txn_commit_error;
 
 /// The reply of a ticket.
 #[derive(Clone, Debug, PartialEq)]

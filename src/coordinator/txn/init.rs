@@ -1,6 +1,8 @@
 //! InitProducerId with a transactional id: a producer takes the id over, and whoever held it is fenced.
 
-use super::{Changes, Decision, Identity, Refused, State, Txn, TxnPartitions, TxnShard, bumped, is_exhausted};
+use super::{
+    Changes, Decision, Identity, Refused, State, Txn, TxnPartitions, TxnShard, bumped, is_exhausted,
+};
 use crate::coordinator::machine::Outcome;
 use crate::coordinator::view::View;
 use crate::schema::ErrorCode;
@@ -97,10 +99,7 @@ fn may_continue(txn: &Txn, known: Identity) -> bool {
 }
 
 /// The producer's next epoch, and the one before it.
-fn next_epochs(
-    txn: &Txn,
-    known: Option<ProducerEpoch>,
-) -> Result<(ProducerEpoch, ProducerEpoch), ErrorCode> {
+fn next_epochs(txn: &Txn, known: Option<ProducerEpoch>) -> Result<(ProducerEpoch, ProducerEpoch), ErrorCode> {
     match known {
         None => Ok((bumped(txn.epoch, 1), ProducerEpoch::NONE)),
         Some(epoch) if txn.epoch == ProducerEpoch::NONE || epoch == txn.epoch => {

@@ -83,9 +83,8 @@ impl TxnShard {
     /// Forgets transactional ids that were not used for long; whether all were looked at.
     fn expire(&self, view: &View<'_>, changes: &mut Changes) -> bool {
         let retention = i64::from(view.config.transactional_id_expiration_ms);
-        let is_old = |txn: &Txn| {
-            txn.state.is_idle() && view.now.get().saturating_sub(txn.updated.get()) >= retention
-        };
+        let is_old =
+            |txn: &Txn| txn.state.is_idle() && view.now.get().saturating_sub(txn.updated.get()) >= retention;
         let mut old = self.txns.iter().filter(|(_, txn)| is_old(txn));
         for (id, _) in old.by_ref().take(MOST_AT_ONCE) {
             changes.push(TxnRecord { id: Arc::clone(id), txn: None, version: 0 });
@@ -119,7 +118,9 @@ impl Machine for TxnShard {
     fn replay_bytes(&mut self, at: ReplayAt, key: &[u8], value: Option<&[u8]>) -> Result<(), DecodeError> {
         match TxnRecord::decode(key, value)? {
             Some(record) => Self::replay(self, &record),
-            None => tracing::debug!(offset = %at.offset, "a record that is not understood here is left alone"),
+            None => {
+                tracing::debug!(offset = %at.offset, "a record that is not understood here is left alone")
+            }
         }
         Ok(())
     }
