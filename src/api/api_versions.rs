@@ -135,13 +135,13 @@ mod tests {
             match version {
                 0..=2 => assert!(names.is_empty()),
                 3 => assert_eq!(names, [METADATA_VERSION]),
-                _ => assert_eq!(names, [METADATA_VERSION, ELR_VERSION, KRAFT_VERSION]),
+                _ => assert_eq!(names, [METADATA_VERSION, ELR_VERSION, KRAFT_VERSION, TRANSACTION_VERSION]),
             }
             if version >= 3 {
                 let levels = response.finalized_features.iter().map(|f| (&*f.name, f.max_version_level));
                 assert_eq!(
                     levels.collect::<Vec<_>>(),
-                    [(ELR_VERSION, 1), (METADATA_VERSION, 30), (KRAFT_VERSION, 1)]
+                    [(ELR_VERSION, 1), (METADATA_VERSION, 30), (TRANSACTION_VERSION, 2), (KRAFT_VERSION, 1)]
                 );
                 assert!(response.finalized_features_epoch > 0);
             }
