@@ -16,3 +16,4 @@ mod produce;
 mod retention;
 mod sessions;
 mod topics;
+mod transactions;

@@ -82,6 +82,10 @@ ask! {
     DESCRIBE_CLUSTER: describe_cluster_request, describe_cluster_response, DescribeClusterRequest, DescribeClusterResponse<'static>;
     DESCRIBE_TOPIC_PARTITIONS: describe_topic_partitions_request, describe_topic_partitions_response, DescribeTopicPartitionsRequest<'_>, DescribeTopicPartitionsResponse<'static>;
     LIST_CONFIG_RESOURCES: list_config_resources_request, list_config_resources_response, ListConfigResourcesRequest, ListConfigResourcesResponse<'static>;
+    FIND_COORDINATOR: find_coordinator_request, find_coordinator_response, FindCoordinatorRequest<'_>, FindCoordinatorResponse<'static>;
+    ADD_PARTITIONS_TO_TXN: add_partitions_to_txn_request, add_partitions_to_txn_response, AddPartitionsToTxnRequest<'_>, AddPartitionsToTxnResponse<'static>;
+    END_TXN: end_txn_request, end_txn_response, EndTxnRequest<'_>, EndTxnResponse;
+    DESCRIBE_TRANSACTIONS: describe_transactions_request, describe_transactions_response, DescribeTransactionsRequest<'_>, DescribeTransactionsResponse<'static>;
     DESCRIBE_QUORUM: describe_quorum_request, describe_quorum_response, DescribeQuorumRequest<'_>, DescribeQuorumResponse<'static>;
 }
 
