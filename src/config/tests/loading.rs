@@ -88,7 +88,7 @@ fn remarks_name_place_option_value_and_what_is_allowed() {
             "Info server.properties:1: num.replica.fetchers has no effect: there is no traffic between brokers",
         ),
         ("zookeeper.connect=h:2181", "Info server.properties:1: zookeeper.connect has no effect"),
-        ("transaction.max.timeout.ms=5", "not built yet"),
+        ("add.partitions.to.txn.retry.backoff.ms=5", "not built yet"),
         ("ssl.keystore.password=geheim", "matters only to a listener that speaks SSL or SASL"),
         ("leader.replication.throttled.rate=1", "only be set at run time"),
         ("a=\\u12", "four hexadecimal digits"),
