@@ -17,10 +17,12 @@ mod dump;
 mod error;
 mod escape;
 mod format;
+mod group;
 mod logging;
 mod produce;
 mod progress;
 mod serve;
+mod session;
 mod table;
 mod time;
 mod topic;
@@ -57,6 +59,7 @@ struct Cli {
 enum Command {
     Serve(serve::Args),
     Topic(topic::Args),
+    Group(group::Args),
     Produce(Box<produce::Args>),
     Consume(Box<consume::Args>),
     Dump(dump::Args),
@@ -69,6 +72,7 @@ impl Command {
         match self {
             Self::Serve(args) => serve::run(args),
             Self::Topic(args) => topic::run(args, out),
+            Self::Group(args) => group::run(args, out),
             Self::Produce(args) => produce::run(args),
             Self::Consume(args) => consume::run(args, out),
             Self::Dump(args) => dump::run(args, out),

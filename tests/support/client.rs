@@ -86,6 +86,9 @@ ask! {
     ADD_PARTITIONS_TO_TXN: add_partitions_to_txn_request, add_partitions_to_txn_response, AddPartitionsToTxnRequest<'_>, AddPartitionsToTxnResponse<'static>;
     END_TXN: end_txn_request, end_txn_response, EndTxnRequest<'_>, EndTxnResponse;
     DESCRIBE_TRANSACTIONS: describe_transactions_request, describe_transactions_response, DescribeTransactionsRequest<'_>, DescribeTransactionsResponse<'static>;
+    JOIN_GROUP: join_group_request, join_group_response, JoinGroupRequest<'_>, JoinGroupResponse<'static>;
+    SYNC_GROUP: sync_group_request, sync_group_response, SyncGroupRequest<'_>, SyncGroupResponse<'static>;
+    CONSUMER_GROUP_HEARTBEAT: consumer_group_heartbeat_request, consumer_group_heartbeat_response, ConsumerGroupHeartbeatRequest<'_>, ConsumerGroupHeartbeatResponse<'static>;
     DESCRIBE_QUORUM: describe_quorum_request, describe_quorum_response, DescribeQuorumRequest<'_>, DescribeQuorumResponse<'static>;
 }
 

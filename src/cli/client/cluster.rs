@@ -167,6 +167,12 @@ impl Cluster {
         Ok(self.brokers.entry(id).or_insert(connection))
     }
 
+    /// Node ids of all brokers that run.
+    #[must_use]
+    pub fn broker_ids(&self) -> Vec<i32> {
+        self.addresses.keys().copied().collect()
+    }
+
     /// Drops what may be stale, so that the next step connects and asks anew.
     pub fn forget(&mut self) {
         self.bootstrap = None;

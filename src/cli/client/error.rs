@@ -81,6 +81,13 @@ fn refusal(subject: &str, code: ErrorCode, message: Option<&str>) -> String {
         (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION | ErrorCode::UNKNOWN_TOPIC_ID, None) => {
             format!("{subject} does not exist ({code}); `klamm topic list` shows what does")
         }
+        (ErrorCode::GROUP_ID_NOT_FOUND, None) => {
+            format!("there is no {subject} ({code}); `klamm group list` shows what there is")
+        }
+        (ErrorCode::NON_EMPTY_GROUP, None) => format!("{subject} has members ({code}): stop them first"),
+        (ErrorCode::GROUP_SUBSCRIBED_TO_TOPIC, None) => {
+            format!("{subject}: members of the group read the topic ({code}): stop them first")
+        }
         (ErrorCode::LEADER_NOT_AVAILABLE, None) => format!("{subject} has no leader now ({code})"),
         (ErrorCode::INVALID_TOPIC_EXCEPTION, None) => format!(
             "{subject}: a topic's name has 1 to 249 letters, digits, '.', '_' and '-', and is not '.' or '..' ({code})"

@@ -61,4 +61,14 @@ requests! {
     produce_request::ProduceRequest<'_> => produce_response::ProduceResponse<'a>;
     list_offsets_request::ListOffsetsRequest<'_> => list_offsets_response::ListOffsetsResponse<'a>, up to 10;
     fetch_request::FetchRequest<'_> => fetch_response::FetchResponse<'a>, up to 17;
+    find_coordinator_request::FindCoordinatorRequest<'_>
+        => find_coordinator_response::FindCoordinatorResponse<'a>;
+    list_groups_request::ListGroupsRequest<'_> => list_groups_response::ListGroupsResponse<'a>;
+    describe_groups_request::DescribeGroupsRequest<'_> => describe_groups_response::DescribeGroupsResponse<'a>;
+    consumer_group_describe_request::ConsumerGroupDescribeRequest<'_>
+        => consumer_group_describe_response::ConsumerGroupDescribeResponse<'a>;
+    delete_groups_request::DeleteGroupsRequest<'_> => delete_groups_response::DeleteGroupsResponse<'a>;
+    offset_fetch_request::OffsetFetchRequest<'_> => offset_fetch_response::OffsetFetchResponse<'a>, up to 9;
+    offset_commit_request::OffsetCommitRequest<'_> => offset_commit_response::OffsetCommitResponse<'a>, up to 9;
+    offset_delete_request::OffsetDeleteRequest<'_> => offset_delete_response::OffsetDeleteResponse<'a>;
 }

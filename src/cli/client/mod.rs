@@ -6,11 +6,13 @@
 mod cluster;
 mod connection;
 mod error;
+mod groups;
 mod message;
 mod offsets;
 
 pub use cluster::{Cluster, Options, Partition, Topic, parse_servers};
 pub use connection::{Connection, Reply, Ticket};
 pub use error::ClientError;
+pub use groups::{Committed, ListedGroup};
 pub use message::Request;
 pub use offsets::{EARLIEST, Isolation, LATEST};

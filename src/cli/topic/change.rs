@@ -1,9 +1,9 @@
 //! `klamm topic create`, `delete` and `alter`.
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::show::TOPIC_RESOURCE;
-use super::{Session, count};
 use crate::cli::client::ClientError;
+use crate::cli::session::{Session, count, unless_failed};
 use crate::cli::{CliError, key_value};
 use crate::schema::ErrorCode;
 use crate::schema::clients::create_partitions_request::{CreatePartitionsRequest, CreatePartitionsTopic};
@@ -90,7 +90,7 @@ pub(super) fn create(session: &mut Session<'_>, args: &Create) -> Result<(), Cli
     });
     let topic = match created {
         Err(error) if args.if_not_exists && error.code() == Some(ErrorCode::TOPIC_ALREADY_EXISTS) => {
-            return said(session, &json!({ "name": args.name, "created": false }), || {
+            return session.said(&json!({ "name": args.name, "created": false }), || {
                 format!("topic {} exists already", args.name)
             });
         }
@@ -103,7 +103,7 @@ pub(super) fn create(session: &mut Session<'_>, args: &Create) -> Result<(), Cli
         "partitions": topic.num_partitions,
         "replication": topic.replication_factor,
     });
-    said(session, &document, || match usize::try_from(topic.num_partitions) {
+    session.said(&document, || match usize::try_from(topic.num_partitions) {
         Ok(partitions) => format!("created topic {} with {}", args.name, count(partitions, "partition")),
         Err(_) => format!("created topic {}", args.name),
     })
@@ -139,7 +139,7 @@ pub(super) fn delete(session: &mut Session<'_>, args: &Delete) -> Result<(), Cli
         });
         match deleted {
             Ok(deleted) if deleted || args.if_exists => {
-                said(session, &json!({ "name": name, "deleted": deleted }), || {
+                session.said(&json!({ "name": name, "deleted": deleted }), || {
                     format!("{} topic {name}", if deleted { "deleted" } else { "there is no" })
                 })?;
             }
@@ -147,7 +147,7 @@ pub(super) fn delete(session: &mut Session<'_>, args: &Delete) -> Result<(), Cli
             Err(error) => failures.push(error.to_string()),
         }
     }
-    if failures.is_empty() { Ok(()) } else { Err(CliError::failed(failures.join("\n"))) }
+    unless_failed(&failures)
 }
 
 pub(super) fn alter(session: &mut Session<'_>, args: &Alter) -> Result<(), CliError> {
@@ -157,7 +157,7 @@ pub(super) fn alter(session: &mut Session<'_>, args: &Alter) -> Result<(), CliEr
     if !args.config.is_empty() || !args.delete_config.is_empty() {
         set_configs(session, args)?;
     }
-    said(session, &json!({ "name": args.name, "altered": true }), || format!("altered topic {}", args.name))
+    session.said(&json!({ "name": args.name, "altered": true }), || format!("altered topic {}", args.name))
 }
 
 fn set_partitions(session: &mut Session<'_>, name: &str, count: i32) -> Result<(), ClientError> {
@@ -211,13 +211,4 @@ fn set_configs(session: &mut Session<'_>, args: &Alter) -> Result<(), ClientErro
 
 fn subject(name: &str) -> String {
     format!("topic {name}")
-}
-
-/// Tells what was done, as JSON or in a sentence.
-fn said(
-    session: &mut Session<'_>,
-    document: &Value,
-    sentence: impl FnOnce() -> String,
-) -> Result<(), CliError> {
-    if session.json { session.print_json(document) } else { Ok(writeln!(session.out, "{}", sentence())?) }
 }

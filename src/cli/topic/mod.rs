@@ -7,6 +7,7 @@ use std::io::Write;
 
 use super::CliError;
 use super::client::{Cluster, Options};
+use super::session::Session;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -54,22 +55,4 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), CliError> {
         Action::Delete(args) => change::delete(&mut session, args),
         Action::Alter(args) => change::alter(&mut session, args),
     }
-}
-
-/// What every action works with.
-struct Session<'a> {
-    cluster: &'a mut Cluster,
-    out: &'a mut dyn Write,
-    json: bool,
-}
-
-impl Session<'_> {
-    fn print_json(&mut self, value: &serde_json::Value) -> Result<(), CliError> {
-        Ok(writeln!(self.out, "{value:#}")?)
-    }
-}
-
-/// "1 partition", "2 partitions".
-fn count(n: usize, noun: &str) -> String {
-    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }

@@ -4,9 +4,9 @@ use std::io;
 
 use serde_json::{Map, Value, json};
 
-use super::{Session, count};
 use crate::cli::CliError;
 use crate::cli::client::{ClientError, Cluster, EARLIEST, Isolation, LATEST, Topic};
+use crate::cli::session::{Session, count, note, number};
 use crate::cli::table::Table;
 use crate::schema::clients::describe_configs_request::{DescribeConfigsRequest, DescribeConfigsResource};
 use crate::types::Uuid;
@@ -38,7 +38,7 @@ pub(super) fn list(session: &mut Session<'_>, args: &List) -> Result<(), CliErro
         return session.print_json(&topics.iter().map(summary).collect());
     }
     if topics.is_empty() {
-        eprint_line("There is no topic yet; `klamm topic create NAME` makes one.");
+        note("There is no topic yet; `klamm topic create NAME` makes one.");
         return Ok(());
     }
     let mut table = Table::new(&["NAME", "PARTITIONS", "REPLICATION"]);
@@ -174,7 +174,6 @@ fn write_description(
         writeln!(out, "  {key}={value}")?;
     }
     let mut table = Table::new(&["PARTITION", "LEADER", "REPLICAS", "IN SYNC", "FIRST OFFSET", "END OFFSET"]);
-    let number = |n: Option<i64>| n.map_or_else(|| "-".to_owned(), |n| n.to_string());
     for partition in &topic.partitions {
         table.row([
             partition.index.to_string(),
@@ -190,8 +189,4 @@ fn write_description(
 
 fn nodes(ids: &[i32]) -> String {
     ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
-}
-
-fn eprint_line(text: &str) {
-    let _ = io::Write::write_fmt(&mut io::stderr(), format_args!("{text}\n"));
 }
