@@ -1,3 +1,5 @@
+#![allow(clippy::arithmetic_side_effects, reason = "small numbers of tests")]
+
 use std::collections::BTreeMap;
 
 use super::*;
