@@ -14,6 +14,7 @@
 )]
 
 mod client;
+mod groups;
 mod judge;
 mod load;
 
