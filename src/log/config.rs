@@ -2,7 +2,7 @@
 
 /// Options of one log; swapped as a whole when the topic's configuration changes. Defaults are Kafka's,
 /// but for `flush_messages`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LogConfig {
     /// `segment.bytes`: a segment does not grow beyond it.
     pub segment_bytes: u64,
@@ -23,6 +23,14 @@ pub struct LogConfig {
     pub delete: bool,
     /// `cleanup.policy` contains `compact`.
     pub compact: bool,
+    /// `min.cleanable.dirty.ratio`: the part of a compacted log that must be dirty before it is cleaned.
+    pub min_cleanable_dirty_ratio: f64,
+    /// `min.compaction.lag.ms`: younger records are not compacted.
+    pub min_compaction_lag_ms: i64,
+    /// `max.compaction.lag.ms`: a log with an older record that is dirty is cleaned whatever its ratio.
+    pub max_compaction_lag_ms: i64,
+    /// `delete.retention.ms`: how long tombstones and spent transaction markers stay.
+    pub delete_retention_ms: i64,
     /// `flush.messages`: records after which the log is flushed. 1 means that an append is visible
     /// only when it is durable.
     pub flush_messages: i64,
@@ -48,6 +56,10 @@ impl Default for LogConfig {
             retention_bytes: -1,
             delete: true,
             compact: false,
+            min_cleanable_dirty_ratio: 0.5,
+            min_compaction_lag_ms: 0,
+            max_compaction_lag_ms: i64::MAX,
+            delete_retention_ms: 24 * 3_600_000,
             flush_messages: 1,
             flush_ms: i64::MAX,
             file_delete_delay_ms: 60_000,

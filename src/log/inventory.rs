@@ -81,15 +81,13 @@ fn settle(files: &dyn Files, dir: &Path, names: &[String]) -> Result<(), LogErro
         files.remove_file(&path).at(&path)
     };
     let first_cleaned = pending(CLEANED).map(|(_, base, _)| base).min();
-    for (name, ..) in pending(DELETED).chain(pending(CLEANED)) {
+    let is_whole = |base: Offset| first_cleaned.is_none_or(|first| base < first);
+    // What says that the rest is incomplete goes last: this may be interrupted, too.
+    let incomplete = pending(SWAP).filter(|(_, base, _)| !is_whole(*base));
+    for (name, ..) in pending(DELETED).chain(incomplete).chain(pending(CLEANED)) {
         remove(name)?;
     }
-    let is_whole = |base: Offset| first_cleaned.is_none_or(|first| base < first);
-    for (name, base, kind) in pending(SWAP) {
-        if !is_whole(base) {
-            remove(name)?;
-            continue;
-        }
+    for (name, base, kind) in pending(SWAP).filter(|(_, base, _)| is_whole(*base)) {
         if kind == Kind::Log {
             replace_covered(files, dir, name, base, names)?;
         }

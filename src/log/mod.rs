@@ -11,6 +11,7 @@
 
 mod append;
 pub mod checkpoint;
+pub mod cleaner;
 mod config;
 pub mod contents;
 mod directory;

@@ -77,6 +77,8 @@ pub(super) struct Cursors {
     /// Base offsets and positions of the newest batches of the active segment.
     recent: VecDeque<(Offset, u64)>,
     readers: VecDeque<Mark>,
+    /// Counts the times that positions became void.
+    generation: u64,
 }
 
 impl Cursors {
@@ -91,6 +93,12 @@ impl Cursors {
         self.recent.clear();
     }
 
+    /// Sealed segments were replaced: positions in them mean nothing any more.
+    pub fn replaced(&mut self) {
+        self.readers.clear();
+        self.generation = self.generation.wrapping_add(1);
+    }
+
     fn recent(&self, offset: Offset) -> Option<u64> {
         let after = self.recent.partition_point(|(base, _)| *base <= offset);
         self.recent.get(after.checked_sub(1)?).map(|(_, pos)| *pos)
@@ -101,8 +109,8 @@ impl Cursors {
         mark.map(|mark| mark.pos)
     }
 
-    fn remember(&mut self, mark: Mark) {
-        if self.readers.contains(&mark) {
+    fn remember(&mut self, mark: Mark, generation: u64) {
+        if self.generation != generation || self.readers.contains(&mark) {
             return;
         }
         if self.readers.len() >= READERS {
@@ -130,6 +138,8 @@ struct View {
     len: u64,
     /// Offset after the segment.
     end: Offset,
+    /// See [`Cursors`].
+    generation: u64,
 }
 
 impl View {
@@ -243,7 +253,7 @@ impl Log {
         slice.next_offset = next_offset;
         if stop < view.len {
             let mark = Mark { segment: view.base, offset: next_offset, pos: stop };
-            self.lock().cursors.remember(mark);
+            self.lock().cursors.remember(mark, view.generation);
         }
         Ok(slice)
     }
@@ -280,13 +290,14 @@ impl Log {
         let at = inner.segment_of(offset).unwrap_or(0);
         let end = inner.segments.get(at.saturating_add(1)).map_or(inner.end, |next| next.base);
         let hint = self.hint(inner, offset)?;
-        let Inner { segments, dir, .. } = inner;
+        let Inner { segments, dir, cursors, .. } = inner;
         let Some(segment) = segments.get_mut(at) else {
             return Err(LogError::corrupt(dir, "the log has no segment"));
         };
         let file = segment.file(self.env.files.as_ref(), dir)?;
         let path = segment.path(dir, Kind::Log);
-        Ok((View { file, path, base: segment.base, len: segment.len, end }, hint))
+        let generation = cursors.generation;
+        Ok((View { file, path, base: segment.base, len: segment.len, end, generation }, hint))
     }
 
     fn hint(&self, inner: &mut Inner, offset: Offset) -> Result<Hint, LogError> {

@@ -223,9 +223,24 @@ impl Segment {
         self.len = found.end();
     }
 
+    /// The largest timestamp of its first batch, if [`learn_age`](Self::learn_age) found one.
+    #[must_use]
+    pub fn first_time(&self) -> Option<Timestamp> {
+        self.first_time
+    }
+
     /// Writes index entries that wait, if they are many (`all`: in any case).
     pub fn write_indexes(&mut self, files: &dyn Files, dir: &Path, all: bool) -> Result<(), LogError> {
-        let path = |kind| dir.join(file_name(self.base, kind));
+        let base = self.base;
+        self.write_indexes_at(files, &|kind| dir.join(file_name(base, kind)), all)
+    }
+
+    fn write_indexes_at(
+        &mut self,
+        files: &dyn Files,
+        path: &dyn Fn(Kind) -> PathBuf,
+        all: bool,
+    ) -> Result<(), LogError> {
         let Some(indexes) = &mut self.indexes else { return Ok(()) };
         if all || indexes.offsets.is_due() {
             let at = path(Kind::OffsetIndex);
@@ -240,10 +255,17 @@ impl Segment {
     /// Brings the indexes into the shape of a sealed segment: the newest timestamp has an entry, and
     /// the files end with their last one.
     pub fn seal(&mut self, files: &dyn Files, dir: &Path) -> Result<(), LogError> {
+        self.indexes(files, dir)?;
+        let base = self.base;
+        self.seal_at(files, &|kind| dir.join(file_name(base, kind)))
+    }
+
+    /// Seals a segment whose indexes are in memory and whose files have other names than usual.
+    pub fn seal_at(&mut self, files: &dyn Files, path: &dyn Fn(Kind) -> PathBuf) -> Result<(), LogError> {
         let newest = self.newest;
         let base = self.base;
-        let (offsets, times) = (self.path(dir, Kind::OffsetIndex), self.path(dir, Kind::TimeIndex));
-        let indexes = self.indexes(files, dir)?;
+        let (offsets, times) = (path(Kind::OffsetIndex), path(Kind::TimeIndex));
+        let indexes = self.indexes.get_or_insert_default();
         if let Some((timestamp, last)) = newest
             && let Ok(relative_offset) = u32::try_from(last.get().saturating_sub(base.get()))
         {
@@ -251,7 +273,7 @@ impl Segment {
         }
         indexes.offsets.trim(files, &offsets).at(&offsets)?;
         indexes.times.trim(files, &times).at(&times)?;
-        self.write_indexes(files, dir, true)
+        self.write_indexes_at(files, path, true)
     }
 
     /// The files of its indexes that are open. They are synced before the recovery point passes the

@@ -121,9 +121,11 @@ impl Storage for LocalLog {
 #[must_use]
 pub fn log_config(topic: &TopicConfig, producer_id_expiration_ms: i64) -> LogConfig {
     let bytes = |n: i32| u64::try_from(n).unwrap_or(0);
+    // What must be compacted by then must be in a sealed segment by then.
+    let compact_within = if topic.cleanup_policy.compact { topic.max_compaction_lag_ms } else { i64::MAX };
     LogConfig {
         segment_bytes: bytes(topic.segment_bytes),
-        segment_ms: topic.segment_ms,
+        segment_ms: topic.segment_ms.min(compact_within),
         segment_jitter_ms: topic.segment_jitter_ms,
         index_interval_bytes: bytes(topic.index_interval_bytes),
         index_bytes: bytes(topic.segment_index_bytes),
@@ -131,6 +133,10 @@ pub fn log_config(topic: &TopicConfig, producer_id_expiration_ms: i64) -> LogCon
         retention_bytes: topic.retention_bytes,
         delete: topic.cleanup_policy.delete,
         compact: topic.cleanup_policy.compact,
+        min_cleanable_dirty_ratio: topic.min_cleanable_dirty_ratio,
+        min_compaction_lag_ms: topic.min_compaction_lag_ms,
+        max_compaction_lag_ms: topic.max_compaction_lag_ms,
+        delete_retention_ms: topic.delete_retention_ms,
         flush_messages: topic.flush_messages,
         flush_ms: topic.flush_ms,
         file_delete_delay_ms: topic.file_delete_delay_ms,

@@ -290,6 +290,18 @@ impl BatchHeader {
         self.has(DELETE_HORIZON).then_some(self.base_timestamp)
     }
 
+    /// Sets when tombstones and markers in this batch may be compacted away. The deltas of its records
+    /// must count from there.
+    pub fn set_delete_horizon(&mut self, horizon: Timestamp) {
+        self.set(DELETE_HORIZON, true);
+        self.base_timestamp = horizon;
+    }
+
+    /// Takes the delete horizon back.
+    pub fn clear_delete_horizon(&mut self) {
+        self.set(DELETE_HORIZON, false);
+    }
+
     /// Whether an idempotent producer wrote the batch.
     #[must_use]
     pub fn has_producer(&self) -> bool {

@@ -14,6 +14,7 @@ pub mod control;
 pub mod header;
 mod records;
 pub mod rejection;
+mod thin;
 pub mod validate;
 mod varint;
 
@@ -23,6 +24,7 @@ pub use compression::{Compression, CompressionError};
 pub use header::{BatchError, BatchHeader, Codec, HEADER_LEN, NO_SEQUENCE, TimestampType, next_sequence};
 pub use records::{Headers, Record, RecordError, RecordHeader, Records};
 pub use rejection::Rejection;
+pub use thin::{Survivors, emptied};
 pub use validate::{Depth, Rules, validate};
 
 #[cfg(test)]

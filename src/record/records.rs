@@ -104,6 +104,12 @@ impl<'a> Records<'a> {
         Self { header: *header, payload, input: SliceInput::new(payload), left: header.record_count }
     }
 
+    /// Bytes of the payload that the records handed out so far take: where the next one begins.
+    #[must_use]
+    pub fn position(&self) -> usize {
+        self.input.position()
+    }
+
     fn read(&mut self) -> Result<Record<'a>, RecordError> {
         let raw = read_record(&mut self.input)?;
         if self.left == 0 && !self.input.at_end()? {
