@@ -2,8 +2,9 @@
 //!
 //! Start: directories are locked and read, ports are taken, the metadata is loaded, partitions are opened
 //! and recovered, and only then requests are served. Stop: requests that were accepted are answered, then
-//! timers end, then everything is flushed and the clean-shutdown marker written.
+//! timers and the cleaner end, then everything is flushed and the clean-shutdown marker written.
 
+mod compaction;
 mod descriptors;
 mod directories;
 mod effective;

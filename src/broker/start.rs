@@ -13,11 +13,12 @@ use super::directories::{self, DirectoryError, Opened};
 use super::effective::Effective;
 use super::replicas::Replicas;
 use super::timers::Timers;
-use super::{descriptors, registration};
+use super::{compaction, descriptors, registration};
 use crate::api::{InForce, Services};
 use crate::config::{BrokerConfig, Loaded};
 use crate::coordinator::runtime::Groups;
 use crate::env::Clock;
+use crate::log::cleaner::Cleaner;
 use crate::log::{LogEnv, LogError};
 use crate::metadata::store::{Applier, Journal, Store, StoreError, StoreOptions};
 use crate::metadata::{Image, Topic, features};
@@ -56,6 +57,7 @@ pub enum StartError {
 pub struct Broker {
     server: Server,
     timers: Timers,
+    cleaner: Option<Cleaner>,
     services: Arc<Services>,
     replicas: Arc<Replicas>,
     metadata_directory: Option<Arc<crate::log::LogDirectory>>,
@@ -114,8 +116,9 @@ impl Broker {
         }
         self.timers.stop().await;
         let (services, replicas, epoch) = (self.services, self.replicas, self.broker_epoch);
-        let metadata_directory = self.metadata_directory;
+        let (metadata_directory, cleaner) = (self.metadata_directory, self.cleaner);
         let closing = tokio::task::spawn_blocking(move || {
+            drop(cleaner);
             services.metadata.stop();
             let mut first_error = None;
             for directory in replicas.directories() {
@@ -143,6 +146,7 @@ struct Ready {
     metadata_env: Arc<LogEnv>,
     broker_epoch: Offset,
     in_force: Arc<InForce>,
+    cleaner: Option<Cleaner>,
     failed: watch::Sender<Option<String>>,
 }
 
@@ -173,6 +177,7 @@ impl Ready {
         Broker {
             server,
             timers,
+            cleaner: self.cleaner,
             services: self.services,
             replicas: self.replicas,
             metadata_directory: self.metadata_directory,
@@ -204,6 +209,7 @@ fn open(
     let replicas =
         Arc::new(Replicas::new(node, &opened.directories, &opened.ids, effective, Arc::clone(&in_force)));
     replicas.open(&opened.contents, journal.image(), threads)?;
+    let cleaner = compaction::start(&replicas, &in_force, Arc::clone(&environment.clock))?;
     let on_failure = failed.clone();
     let groups = Arc::new(OnceLock::new());
     let applier = Box::new(Follower { replicas: Arc::clone(&replicas), groups: Arc::clone(&groups) });
@@ -236,6 +242,7 @@ fn open(
         metadata_env: opened.metadata_env,
         broker_epoch,
         in_force,
+        cleaner,
         failed,
     })
 }

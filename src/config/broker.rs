@@ -73,6 +73,17 @@ typed! { Scope::Broker;
         log_flush_start_offset_checkpoint_interval_ms: i32 = "log.flush.start.offset.checkpoint.interval.ms",
         /// Ms.
         replica_high_watermark_checkpoint_interval_ms: i64 = "replica.high.watermark.checkpoint.interval.ms",
+        log_cleaner_enable: bool = "log.cleaner.enable",
+        log_cleaner_threads: i32 = "log.cleaner.threads",
+        /// Ms.
+        log_cleaner_backoff_ms: i64 = "log.cleaner.backoff.ms",
+        /// Bytes.
+        log_cleaner_dedupe_buffer_size: i64 = "log.cleaner.dedupe.buffer.size",
+        /// Bytes.
+        log_cleaner_io_buffer_size: i32 = "log.cleaner.io.buffer.size",
+        /// 0 to 1.
+        log_cleaner_io_buffer_load_factor: f64 = "log.cleaner.io.buffer.load.factor",
+        log_cleaner_io_max_bytes_per_second: f64 = "log.cleaner.io.max.bytes.per.second",
         /// Ms.
         log_initial_task_delay_ms: i64 = "log.initial.task.delay.ms",
         /// Ms.

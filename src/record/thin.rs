@@ -156,10 +156,13 @@ mod tests {
     const T: i64 = 1_790_000_000_000;
 
     fn batch(codec: Codec) -> ValidBatch<'static> {
-        let mut builder = BatchBuilder::new(Compression::of(codec))
-            .at(Offset(100), LeaderEpoch(4))
-            .producer(ProducerId(7), ProducerEpoch(1), 40);
-        let headers = [RecordHeader { key: b"h", value: None }, RecordHeader { key: b"h", value: Some(b"x") }];
+        let mut builder = BatchBuilder::new(Compression::of(codec)).at(Offset(100), LeaderEpoch(4)).producer(
+            ProducerId(7),
+            ProducerEpoch(1),
+            40,
+        );
+        let headers =
+            [RecordHeader { key: b"h", value: None }, RecordHeader { key: b"h", value: Some(b"x") }];
         for n in 0..5u8 {
             let value = (n != 3).then_some([n; 20]);
             builder.push(&NewRecord {
@@ -214,7 +217,10 @@ mod tests {
         let view = crate::record::BatchView::parse(&marked).unwrap();
         let last = Survivors::choose(&view, view.body(), |record| record.offset == Offset(104)).unwrap();
         let thin = last.rebuild(&view, view.body(), None).unwrap();
-        assert_eq!((content(&thin), thin.delete_horizon()), (vec![(104, T + 4000, 4, 2)], Some(Timestamp(T + 5))));
+        assert_eq!(
+            (content(&thin), thin.delete_horizon()),
+            (vec![(104, T + 4000, 4, 2)], Some(Timestamp(T + 5)))
+        );
     }
 
     #[test]
@@ -222,7 +228,10 @@ mod tests {
         for codec in Codec::ALL {
             let empty = emptied(batch(codec).header());
             assert!(content(&empty).is_empty());
-            assert_eq!((empty.base_offset, empty.last_offset(), empty.last_sequence()), (Offset(100), Offset(104), 44));
+            assert_eq!(
+                (empty.base_offset, empty.last_offset(), empty.last_sequence()),
+                (Offset(100), Offset(104), 44)
+            );
             assert_eq!((empty.producer_id, empty.partition_leader_epoch), (ProducerId(7), LeaderEpoch(4)));
             assert_eq!((empty.size(), empty.max_timestamp.get()), (61, T + 4000));
         }

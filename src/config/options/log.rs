@@ -85,27 +85,27 @@ pub(super) const OPTIONS: &[Opt] = &[
         .doc("Level for batches that the broker compresses by lz4."),
     int("compression.zstd.level").default("3").between(-131072, 22).medium().cluster_wide()
         .doc("Level for batches that the broker compresses by zstd."),
-    boolean("log.cleaner.enable").default("true").medium().pending()
+    boolean("log.cleaner.enable").default("true").medium()
         .doc("Whether compaction runs at all."),
-    int("log.cleaner.threads").default("1").at_least(0).medium().cluster_wide().pending()
+    int("log.cleaner.threads").default("1").at_least(0).medium().cluster_wide()
         .doc("Threads that compact logs."),
-    long("log.cleaner.backoff.ms").default("15000").at_least(0).medium().cluster_wide().pending()
+    long("log.cleaner.backoff.ms").default("15000").at_least(0).medium().cluster_wide()
         .doc("Pause in ms when no log needs compaction."),
-    long("log.cleaner.dedupe.buffer.size").default("134217728").medium().cluster_wide().pending()
+    long("log.cleaner.dedupe.buffer.size").default("134217728").medium().cluster_wide()
         .doc("Memory in bytes for the key tables of compaction."),
-    int("log.cleaner.io.buffer.size").default("524288").at_least(0).medium().cluster_wide().pending()
+    int("log.cleaner.io.buffer.size").default("524288").at_least(0).medium().cluster_wide()
         .doc("Memory in bytes for the read and write buffers of compaction."),
-    double("log.cleaner.io.buffer.load.factor").default("0.9").medium().cluster_wide().pending()
+    double("log.cleaner.io.buffer.load.factor").default("0.9").medium().cluster_wide()
         .doc("How full a key table of compaction may get, as a fraction."),
-    double("log.cleaner.io.max.bytes.per.second").default("1.7976931348623157E308").medium().cluster_wide().pending()
+    double("log.cleaner.io.max.bytes.per.second").default("1.7976931348623157E308").medium().cluster_wide()
         .doc("Bytes per second that compaction reads and writes at most."),
-    long("log.cleaner.delete.retention.ms").default("86400000").at_least(0).medium().cluster_wide().pending()
+    long("log.cleaner.delete.retention.ms").default("86400000").at_least(0).medium().cluster_wide()
         .doc("How long in ms a compacted log keeps the markers of deleted keys."),
-    double("log.cleaner.min.cleanable.ratio").default("0.5").fraction(1.0).medium().cluster_wide().pending()
+    double("log.cleaner.min.cleanable.ratio").default("0.5").fraction(1.0).medium().cluster_wide()
         .doc("Fraction of a log that must be uncompacted before compaction is due."),
-    long("log.cleaner.min.compaction.lag.ms").default("0").at_least(0).medium().cluster_wide().pending()
+    long("log.cleaner.min.compaction.lag.ms").default("0").at_least(0).medium().cluster_wide()
         .doc("How long in ms a record is left alone by compaction."),
-    long("log.cleaner.max.compaction.lag.ms").default("9223372036854775807").at_least(1).medium().cluster_wide().pending()
+    long("log.cleaner.max.compaction.lag.ms").default("9223372036854775807").at_least(1).medium().cluster_wide()
         .doc("After how many ms at the latest a record becomes due for compaction."),
     int("producer.id.expiration.ms").default("86400000").at_least(1).low().cluster_wide()
         .doc("How long in ms a partition remembers an idempotent producer that writes nothing."),

@@ -16,7 +16,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         .doc("Level where the broker compresses the topic by lz4."),
     int("compression.zstd.level").scope(Topic).default("3").between(-131072, 22).medium().synonyms(&[same("compression.zstd.level")])
         .doc("Level where the broker compresses the topic by zstd."),
-    long("delete.retention.ms").scope(Topic).default("86400000").at_least(0).medium().synonyms(&[same("log.cleaner.delete.retention.ms")]).pending()
+    long("delete.retention.ms").scope(Topic).default("86400000").at_least(0).medium().synonyms(&[same("log.cleaner.delete.retention.ms")])
         .doc("How long in ms a compacted topic keeps the markers of deleted keys."),
     boolean("errors.deadletterqueue.group.enable").scope(Topic).default("false").medium().pending()
         .doc("Whether share groups may write records here that they could not deliver."),
@@ -38,7 +38,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         .doc("Bytes of a tiered partition that stay on the local disk; -2 follows `retention.bytes`."),
     long("local.retention.ms").scope(Topic).default("-2").at_least(-2).medium().synonyms(&[same("log.local.retention.ms")]).pending()
         .doc("How long in ms records of a tiered topic stay on the local disk; -2 follows `retention.ms`."),
-    long("max.compaction.lag.ms").scope(Topic).default("9223372036854775807").at_least(1).medium().synonyms(&[same("log.cleaner.max.compaction.lag.ms")]).pending()
+    long("max.compaction.lag.ms").scope(Topic).default("9223372036854775807").at_least(1).medium().synonyms(&[same("log.cleaner.max.compaction.lag.ms")])
         .doc("After how many ms at the latest a record becomes due for compaction."),
     int("max.decompressed.message.bytes").scope(Topic).default("2147483639").between(1, 2147483639).medium().synonyms(&[same("max.decompressed.message.bytes")])
         .doc("Largest size in bytes of a single record after decompression."),
@@ -50,9 +50,9 @@ pub(super) const OPTIONS: &[Opt] = &[
         .doc("How far in ms a record's time may lie behind the broker's clock, for CreateTime."),
     string("message.timestamp.type").scope(Topic).default("CreateTime").one_of(&["CreateTime", "LogAppendTime"]).medium().synonyms(&[same("log.message.timestamp.type")])
         .doc("Whose time a record carries: the producer's (CreateTime) or the broker's (LogAppendTime)."),
-    double("min.cleanable.dirty.ratio").scope(Topic).default("0.5").fraction(1.0).medium().synonyms(&[same("log.cleaner.min.cleanable.ratio")]).pending()
+    double("min.cleanable.dirty.ratio").scope(Topic).default("0.5").fraction(1.0).medium().synonyms(&[same("log.cleaner.min.cleanable.ratio")])
         .doc("Fraction of a log that must be uncompacted before compaction is due."),
-    long("min.compaction.lag.ms").scope(Topic).default("0").at_least(0).medium().synonyms(&[same("log.cleaner.min.compaction.lag.ms")]).pending()
+    long("min.compaction.lag.ms").scope(Topic).default("0").at_least(0).medium().synonyms(&[same("log.cleaner.min.compaction.lag.ms")])
         .doc("How long in ms a record is left alone by compaction."),
     int("min.insync.replicas").scope(Topic).default("1").at_least(1).medium().synonyms(&[same("min.insync.replicas")])
         .doc("In-sync replicas that a write with acks=all needs."),

@@ -14,6 +14,7 @@ use crate::log::error::{At, LogError};
 use crate::log::markers;
 use crate::log::names::Kind;
 use crate::log::partition_log::{Inner, Log};
+use crate::log::txn_index::AbortedTxn;
 use crate::record::{BatchError, BatchHeader, BatchView};
 use crate::types::{Offset, ProducerId, Timestamp};
 
@@ -127,6 +128,7 @@ impl Log {
         let sizes: Vec<_> = sources.iter().map(|source| (source.base, source.len, source.end)).collect();
         let mut cleaned = Cleaned { upto: end, ..Cleaned::default() };
         let (mut rest, mut transactions) = (sources.as_slice(), Transactions::default());
+        transactions.learn(&self.aborted_below(&round.dir, Offset::ZERO, round.upto)?);
         for count in group(&sizes, round.config.segment_bytes) {
             let Some((group, after)) = rest.split_at_checked(count) else { break };
             rest = after;
@@ -161,11 +163,40 @@ impl Log {
         Ok((segment.file(self.env.files.as_ref(), dir)?, segment.path(dir, Kind::Log)))
     }
 
+    /// Aborted transactions that end at or after `from` and have records below `upto`. The lock is held
+    /// for one segment's index at a time.
+    fn aborted_below(&self, dir: &Path, from: Offset, upto: Offset) -> Result<Vec<AbortedTxn>, CleanError> {
+        let files = self.env.files.as_ref();
+        let bases: Vec<Offset> = {
+            let inner = self.lock();
+            let first = inner.segment_of(from).unwrap_or(0);
+            inner.segments.iter().skip(first).map(|segment| segment.base).collect()
+        };
+        let mut aborted = Vec::new();
+        for base in bases {
+            let mut inner = self.lock();
+            if inner.dir != dir {
+                return Err(CleanError::Gone);
+            }
+            let segment = inner.segments.iter_mut().find(|segment| segment.base == base);
+            let segment = segment.ok_or(CleanError::Gone)?;
+            let entries = segment.indexes(files, dir)?.txns.entries().at(dir)?;
+            drop(inner);
+            let concerns = |txn: &&AbortedTxn| txn.last_offset >= from && txn.first_offset < upto;
+            aborted.extend(entries.iter().filter(concerns));
+            // All that come later began at or after this.
+            if entries.last().is_some_and(|last| last.last_stable_offset >= upto) {
+                break;
+            }
+        }
+        Ok(aborted)
+    }
+
     fn build_map(&self, round: &mut Round<'_>, sources: &[Source], from: Offset) -> Result<(), CleanError> {
         let dirty = sources.iter().filter(|source| source.end > from);
         let mut transactions = Transactions::default();
+        transactions.learn(&self.aborted_below(&round.dir, from, round.upto)?);
         for source in dirty {
-            transactions.learn(&self.aborted_transactions(source.base, source.end)?);
             let (file, path) = self.open_source(&round.dir, source)?;
             let mut batches = Batches::new(file, path, source.len, round.means);
             while let Some(batch) = batches.next()? {
@@ -227,7 +258,6 @@ impl Log {
         };
         let files = self.env.files.as_ref();
         for source in group {
-            transactions.learn(&self.aborted_transactions(source.base, source.end)?);
             let (file, path) = self.open_source(&round.dir, source)?;
             let mut batches = Batches::new(file, path, source.len, round.means);
             while let Some(batch) = batches.next()? {
@@ -309,7 +339,9 @@ impl<'a> Batches<'a> {
         self.at = start.saturating_add(size);
         let bytes = self.buf.get(start..self.at).unwrap_or_default();
         let checked = BatchView::parse(bytes).and_then(|batch| batch.verify_crc().map(|()| batch));
-        checked.map(Some).map_err(|error| corrupt(&self.path, self.pos.saturating_add(start as u64), &error).into())
+        checked
+            .map(Some)
+            .map_err(|error| corrupt(&self.path, self.pos.saturating_add(start as u64), &error).into())
     }
 
     fn position(&self) -> u64 {

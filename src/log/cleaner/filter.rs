@@ -3,9 +3,9 @@ use std::collections::BTreeMap;
 
 use super::offset_map::OffsetMap;
 use super::transactions::{MarkerVerdict, Transactions};
+use crate::log::markers;
 use crate::log::producers::Producer;
 use crate::log::txn_index::AbortedTxn;
-use crate::log::markers;
 use crate::record::{BatchHeader, BatchView, Record, RecordError, Survivors, ValidBatch, emptied};
 use crate::types::{Offset, ProducerEpoch, ProducerId, Timestamp};
 
@@ -66,7 +66,11 @@ impl Rules<'_> {
     ///
     /// # Errors
     /// [`RecordError`]: its content is not what its header says.
-    pub fn judge(&self, batch: &BatchView<'_>, transactions: &mut Transactions) -> Result<Judged, RecordError> {
+    pub fn judge(
+        &self,
+        batch: &BatchView<'_>,
+        transactions: &mut Transactions,
+    ) -> Result<Judged, RecordError> {
         let header = batch.header();
         let (discard, spent, aborted) = if header.is_control() {
             let marker = (header.record_count > 0).then(|| markers::parse(header, batch.body())).flatten();
@@ -92,9 +96,8 @@ impl Rules<'_> {
     fn thin(&self, batch: &BatchView<'_>, spent: bool, must_stay: bool) -> Result<Outcome, RecordError> {
         let header = batch.header();
         let payload = batch.payload(MAX_PAYLOAD)?;
-        let survivors = Survivors::choose(header, &payload, |record| {
-            header.is_control() || self.keeps(header, record)
-        })?;
+        let survivors =
+            Survivors::choose(header, &payload, |record| header.is_control() || self.keeps(header, record))?;
         if survivors.is_none() {
             return Ok(if must_stay { empty(header) } else { Outcome::Drop });
         }

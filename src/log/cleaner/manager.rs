@@ -313,6 +313,10 @@ impl Shared {
                 offsets.insert(tp.clone(), progress.upto);
             }
         }
-        checkpoint::write(directory.env().files.as_ref(), &directory.path().join(checkpoint::CLEANER), &offsets)
+        checkpoint::write(
+            directory.env().files.as_ref(),
+            &directory.path().join(checkpoint::CLEANER),
+            &offsets,
+        )
     }
 }

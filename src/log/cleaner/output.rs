@@ -84,7 +84,10 @@ impl Output {
         self.segment.note(&found, config);
         if self.segment.len > MOST_BYTES {
             let at = path(&self.dir, self.segment.base, Kind::Log, CLEANED);
-            return Err(LogError::corrupt(&at, "it grows beyond what a segment can hold while it is compacted"));
+            return Err(LogError::corrupt(
+                &at,
+                "it grows beyond what a segment can hold while it is compacted",
+            ));
         }
         if self.buf.len() >= self.buf_bytes { self.write() } else { Ok(()) }
     }

@@ -57,14 +57,16 @@ impl Plan {
         let too_young = dirty()
             .find(|segment| config.min_compaction_lag_ms > 0 && segment.newest.get() > youngest)
             .map(|segment| segment.base);
-        let limit = [Some(log.active), log.first_open, too_young].into_iter().flatten().fold(log.active, Offset::min);
+        let limit =
+            [Some(log.active), log.first_open, too_young].into_iter().flatten().fold(log.active, Offset::min);
         // Segments are cleaned whole: the one that holds the limit is not.
         let upto = log.sealed.iter().enumerate().find(|(at, _)| ends(*at) > limit);
         let upto = upto.map_or(log.active.min(limit), |(_, segment)| segment.base).max(from);
         let bytes = |is_dirty: bool| {
-            let counted = log.sealed.iter().enumerate().filter(|(at, segment)| {
-                (ends(*at) > from) == is_dirty && (!is_dirty || segment.base < upto)
-            });
+            let counted =
+                log.sealed.iter().enumerate().filter(|(at, segment)| {
+                    (ends(*at) > from) == is_dirty && (!is_dirty || segment.base < upto)
+                });
             counted.map(|(_, segment)| segment.len).fold(0, u64::saturating_add)
         };
         let oldest = dirty().map(|segment| segment.first.get()).filter(|first| *first > 0).min();
@@ -168,7 +170,8 @@ mod tests {
             let log = LogState { log_start: Offset(start), first_open: open.map(Offset), ..log(5) };
             let config = LogConfig { min_compaction_lag_ms: min_lag, ..plain.clone() };
             let plan = Plan::new(&log, cleaned.map(Offset), &config, NOW);
-            let got = (plan.from.get(), plan.upto.get(), plan.clean_bytes, plan.dirty_bytes, plan.is_due(&config));
+            let got =
+                (plan.from.get(), plan.upto.get(), plan.clean_bytes, plan.dirty_bytes, plan.is_due(&config));
             assert_eq!(got, want, "{why}");
         }
         assert!(!Plan::new(&log(0), None, &plain, NOW).is_due(&plain), "only an active segment");
@@ -195,7 +198,11 @@ mod tests {
         assert_eq!(group(&segments(&[0; 70]), 100), [32, 32, 6]);
         assert!(group(&[], 100).is_empty());
         let far = i64::from(i32::MAX);
-        let spread = [(Offset(0), 1, Offset(far)), (Offset(far), 1, Offset(far + 1)), (Offset(far + 1), 1, Offset(far + 2))];
+        let spread = [
+            (Offset(0), 1, Offset(far)),
+            (Offset(far), 1, Offset(far + 1)),
+            (Offset(far + 1), 1, Offset(far + 2)),
+        ];
         assert_eq!(group(&spread, 100), [1, 2], "relative offsets fit into 31 bits");
     }
 }

@@ -36,7 +36,7 @@ pub struct MarkerVerdict {
 }
 
 impl Transactions {
-    /// Takes in aborted transactions that touch the segment that comes next.
+    /// Takes in aborted transactions that touch what comes next.
     pub fn learn(&mut self, aborted: &[AbortedTxn]) {
         self.ahead.extend(aborted.iter().map(|txn| ((txn.first_offset, txn.producer_id), *txn)));
     }
@@ -89,9 +89,11 @@ mod tests {
     use crate::types::{LeaderEpoch, ProducerEpoch};
 
     fn header(producer: i64, offset: i64, transactional: bool) -> BatchHeader {
-        let mut builder = BatchBuilder::default()
-            .at(Offset(offset), LeaderEpoch(0))
-            .producer(ProducerId(producer), ProducerEpoch(0), 0);
+        let mut builder = BatchBuilder::default().at(Offset(offset), LeaderEpoch(0)).producer(
+            ProducerId(producer),
+            ProducerEpoch(0),
+            0,
+        );
         if transactional {
             builder = builder.transactional();
         }

@@ -2,7 +2,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::env::{File, OpenMode, RealFiles};
+use crate::env::{OpenMode, RealFiles};
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/compaction");
 /// After the horizons that Kafka set.

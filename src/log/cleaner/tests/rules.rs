@@ -20,17 +20,21 @@ fn the_newest_record_of_each_key_stays_with_its_offset() {
     let before = committed(&log);
     let size = log.size();
     let cleaned = clean(&bench, &log);
-    assert_eq!(cleaned.upto, Offset(41), "all but the active segment, and what the fillers take");
-    assert!(log.size() < size && log.describe().segments <= 3, "{:?}", log.describe());
+    assert_eq!(cleaned.upto, Offset(42), "all but the active segment");
+    assert!(log.size() + 2000 < size, "{size} -> {:?}", log.describe());
     let after = committed(&log);
     assert_eq!(after[..3].iter().map(|r| r.0).collect::<Vec<_>>(), [37, 38, 39]);
     assert!(after.iter().all(|record| before.contains(record)), "unchanged");
     assert_eq!(after.iter().filter(|record| record.0 > 40).count(), 2, "the dirty end is as it was");
     // Every read from any offset goes on with what is there.
     for from in 0..43 {
-        let request = ReadRequest { from: Offset(from), max_bytes: 1, upto: log.log_end(), at_least_one: true };
+        let request =
+            ReadRequest { from: Offset(from), max_bytes: 1, upto: log.log_end(), at_least_one: true };
         let first = log.read(&request).unwrap().base_offset.get();
-        assert!(first >= from && headers(&log).iter().any(|h| h.base_offset.get() == first), "{from} -> {first}");
+        assert!(
+            first >= from && headers(&log).iter().any(|h| h.base_offset.get() == first),
+            "{from} -> {first}"
+        );
     }
 }
 
@@ -105,8 +109,14 @@ fn nothing_past_an_open_transaction_is_touched() {
 fn the_last_batch_of_a_live_producer_stays_though_empty() {
     let bench = Bench::new(1, 1000);
     let log = bench.create();
-    bench.append(&log, &batch(Codec::Zstd, Some((9, 3, 0)), &[(Some("a"), Some("1")), (Some("a"), Some("2"))]));
-    bench.append(&log, &batch(Codec::Zstd, Some((9, 3, 2)), &[(Some("a"), Some("3")), (Some("a"), Some("4"))]));
+    bench.append(
+        &log,
+        &batch(Codec::Zstd, Some((9, 3, 0)), &[(Some("a"), Some("1")), (Some("a"), Some("2"))]),
+    );
+    bench.append(
+        &log,
+        &batch(Codec::Zstd, Some((9, 3, 2)), &[(Some("a"), Some("3")), (Some("a"), Some("4"))]),
+    );
     bench.append(&log, &one("a", Some("5")));
     seal(&bench, &log);
     clean(&bench, &log);
@@ -151,7 +161,7 @@ fn what_a_reader_holds_stays_readable_and_deleted_files_go() {
     let before = held.read().unwrap();
     clean(&bench, &log);
     assert_eq!(held.read().unwrap(), before);
-    log.tick(Timestamp(NOW + 1)).unwrap();
+    log.tick(Timestamp(NOW + 1), false).unwrap();
     let names = bench.files.list("d/t-0".as_ref()).unwrap();
     let leftover = |name: &String| [".deleted", ".cleaned", ".swap"].iter().any(|s| name.ends_with(s));
     assert!(!names.iter().any(|entry| leftover(&entry.name)), "{names:?}");
