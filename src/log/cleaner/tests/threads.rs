@@ -47,8 +47,13 @@ fn logs_are_cleaned_while_they_grow_and_progress_is_saved() {
                 bench.append(log, &one(&format!("k{}", n % 10), Some(&n.to_string())));
             }
         }
-        let is_small = || logs.iter().all(|log| log.describe().segments <= 3);
-        while !is_small() {
+        let path = PathBuf::from("d").join(checkpoint::CLEANER);
+        let upto = |log: &Log| {
+            let saved = checkpoint::read(directory.env().files.as_ref(), &path).unwrap_or_default();
+            saved.get(log.topic_partition()).copied()
+        };
+        let is_clean = |log: &Arc<Log>| upto(log) == Some(log.cleaner_state().unwrap().active);
+        while !logs.iter().all(is_clean) {
             std::thread::yield_now();
         }
         reading.store(false, Ordering::Relaxed);
