@@ -31,6 +31,8 @@ pub(super) fn handle(
     let request = InitProducerIdRequest::decode(&mut body, ctx.version)?;
     let pending = match (&request.transactional_id, known(&request)) {
         (_, Err(code)) => Pending::Ready(Ok(Err(code))),
+        // No coordinator has it: it would be refused by whichever one was asked.
+        (Some(id), _) if id.is_empty() => Pending::Ready(Ok(Err(ErrorCode::INVALID_REQUEST))),
         (None, Ok(_)) => fresh(services),
         (Some(id), Ok(known)) => {
             let (transactions, id) = (Arc::clone(&services.transactions), id.to_string());
