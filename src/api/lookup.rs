@@ -23,13 +23,14 @@ pub(super) fn by_id(services: &Services, id: Uuid, index: i32) -> Result<Arc<Par
 }
 
 fn find(services: &Services, id: Uuid, index: i32) -> Result<Arc<Partition>, ErrorCode> {
-    let image = services.metadata.image();
-    let known = image.topics().by_id(id).is_some_and(|topic| topic.partitions.contains_key(&index));
     match services.partitions.get(id, index) {
         Some(partition) if partition.is_gone() => Err(gone_code(&partition)),
         Some(partition) => Ok(partition),
-        None if known => Err(ErrorCode::KAFKA_STORAGE_ERROR),
-        None => Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
+        None => {
+            let image = services.metadata.image();
+            let known = image.topics().by_id(id).is_some_and(|topic| topic.partitions.contains_key(&index));
+            Err(if known { ErrorCode::KAFKA_STORAGE_ERROR } else { ErrorCode::UNKNOWN_TOPIC_OR_PARTITION })
+        }
     }
 }
 
