@@ -10,6 +10,7 @@ pub mod env;
 pub mod inspect;
 pub mod log;
 pub mod metadata;
+pub mod metrics;
 pub mod partition;
 pub mod record;
 pub mod server;

@@ -11,16 +11,18 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("wire", &["schema", "env", "types"]),
     ("record", &["schema", "types"]),
     ("config", &["types"]),
-    ("log", &["record", "schema", "config", "env", "types"]),
+    ("metrics", &["types"]),
+    ("log", &["record", "schema", "config", "metrics", "env", "types"]),
     ("metadata", &["record", "schema", "config", "types"]),
     ("metadata/store", &["metadata", "record", "schema", "config", "types", "log", "env"]),
-    ("partition", &["log", "record", "metadata", "schema", "config", "env", "types"]),
+    ("partition", &["log", "record", "metadata", "schema", "config", "metrics", "env", "types"]),
     ("coordinator", &["schema", "config", "types"]),
     ("coordinator/group", &["coordinator", "schema", "config", "types"]),
     ("coordinator/txn", &["coordinator", "schema", "config", "types"]),
     (
         "coordinator/runtime",
         &[
+            "metrics",
             "coordinator",
             "coordinator/group",
             "coordinator/txn",
@@ -38,6 +40,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "api",
         &[
+            "metrics",
             "coordinator",
             "coordinator/group",
             "coordinator/txn",
@@ -54,10 +57,11 @@ const ROOMS: &[(&str, &[&str])] = &[
             "log",
         ],
     ),
-    ("server", &["api", "wire", "config", "env", "types", "schema"]),
+    ("server", &["api", "wire", "config", "metrics", "env", "types", "schema"]),
     (
         "broker",
         &[
+            "metrics",
             "coordinator",
             "coordinator/runtime",
             "server",

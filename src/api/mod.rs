@@ -309,6 +309,7 @@ pub(crate) mod tests {
             metadata: Arc::new(metadata),
             partitions: Arc::default(),
             log_dirs: Arc::default(),
+            metrics: Arc::default(),
         })
     }
 

@@ -11,6 +11,7 @@ use crate::config::{BrokerConfig, ProduceValidation, Settings};
 use crate::coordinator::runtime::{Groups, Markers, Metadata, StoredMetadata, Transactions};
 use crate::env::{Clock, Rng};
 use crate::metadata::store::Store;
+use crate::metrics::Registry;
 use crate::partition::{LogDirs, Partitions};
 use crate::record::Depth;
 use crate::types::{NodeId, Offset, Uuid};
@@ -68,6 +69,8 @@ pub struct Parts {
     pub partitions: Arc<Partitions>,
     /// The log directories.
     pub log_dirs: Arc<LogDirs>,
+    /// What is measured.
+    pub metrics: Arc<Registry>,
 }
 
 /// What handlers work with. One is made by the broker at start and shared by all connections.
@@ -90,6 +93,8 @@ pub struct Services {
     pub partitions: Arc<Partitions>,
     /// The log directories.
     pub log_dirs: Arc<LogDirs>,
+    /// What is measured.
+    pub metrics: Arc<Registry>,
     /// Incremental fetch sessions.
     pub fetch_sessions: Arc<FetchSessions>,
     /// The coordinator of groups.
@@ -158,6 +163,7 @@ impl Services {
             metadata: parts.metadata,
             partitions: parts.partitions,
             log_dirs: parts.log_dirs,
+            metrics: parts.metrics,
             in_force: parts.in_force,
             stopping: watch::Sender::new(false),
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Environment;
 use crate::config::Loaded;
-use crate::log::{Contents, LogDirectory, LogEnv, LogError};
+use crate::log::{Contents, LogDirectory, LogEnv, LogError, LogMetrics};
 use crate::metadata::features::DEFAULT_METADATA_VERSION;
 use crate::metadata::format::{Format, FormatError, Voters};
 use crate::metadata::meta_properties::{MetaProperties, MetaPropertiesError};
@@ -74,7 +74,11 @@ struct Located {
 }
 
 /// Locks, checks and formats.
-pub(super) fn open(loaded: &Loaded, environment: &Environment) -> Result<Opened, DirectoryError> {
+pub(super) fn open(
+    loaded: &Loaded,
+    environment: &Environment,
+    metrics: &LogMetrics,
+) -> Result<Opened, DirectoryError> {
     let config = &loaded.broker;
     let metadata_path = absolute(&config.metadata_log_dir);
     let of_partitions: Vec<PathBuf> = config.log_dirs.iter().map(|dir| absolute(dir)).collect();
@@ -85,7 +89,8 @@ pub(super) fn open(loaded: &Loaded, environment: &Environment) -> Result<Opened,
         }
     }
     // All locks are taken before anything is written.
-    let located = paths.iter().map(|path| locate(path, environment)).collect::<Result<Vec<_>, _>>()?;
+    let located =
+        paths.iter().map(|path| locate(path, environment, metrics)).collect::<Result<Vec<_>, _>>()?;
     let cluster_id = cluster_id(&located, loaded, environment)?;
     let mut metas = Vec::with_capacity(located.len());
     for place in &located {
@@ -97,11 +102,12 @@ pub(super) fn open(loaded: &Loaded, environment: &Environment) -> Result<Opened,
         contents: Vec::new(),
         ids: Vec::new(),
         metadata_only: None,
-        metadata_env: LogEnv::new(
+        metadata_env: LogEnv::measured(
             Arc::clone(&environment.files),
             Arc::clone(&environment.clock),
             Arc::clone(&environment.rng),
             metadata_path.clone(),
+            metrics.clone(),
         ),
         metadata_directory_id: Uuid::ZERO,
         metadata_path,
@@ -131,9 +137,10 @@ fn absolute(path: &str) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path))
 }
 
-fn locate(path: &Path, environment: &Environment) -> Result<Located, DirectoryError> {
+fn locate(path: &Path, environment: &Environment, metrics: &LogMetrics) -> Result<Located, DirectoryError> {
     let Environment { files, clock, rng } = environment;
-    let env = LogEnv::new(Arc::clone(files), Arc::clone(clock), Arc::clone(rng), path.to_owned());
+    let (clock, rng) = (Arc::clone(clock), Arc::clone(rng));
+    let env = LogEnv::measured(Arc::clone(files), clock, rng, path.to_owned(), metrics.clone());
     let (directory, contents) = LogDirectory::open(env, path.to_owned(), FLUSH_THREADS)?;
     let meta = MetaProperties::read(files.as_ref(), path)?;
     if meta.is_none() && (!contents.partitions.is_empty() || contents.metadata_log.is_some()) {

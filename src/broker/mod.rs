@@ -8,6 +8,7 @@ mod compaction;
 mod descriptors;
 mod directories;
 mod effective;
+mod metrics;
 mod registration;
 mod replicas;
 mod start;

@@ -13,15 +13,16 @@ use super::directories::{self, DirectoryError, Opened};
 use super::effective::Effective;
 use super::replicas::Replicas;
 use super::timers::Timers;
-use super::{compaction, descriptors, registration};
+use super::{compaction, descriptors, metrics, registration};
 use crate::api::{InForce, Services};
 use crate::config::{BrokerConfig, Loaded};
 use crate::coordinator::runtime::Groups;
 use crate::env::Clock;
 use crate::log::cleaner::Cleaner;
-use crate::log::{LogEnv, LogError};
+use crate::log::{LogEnv, LogError, LogMetrics};
 use crate::metadata::store::{Applier, Journal, Store, StoreError, StoreOptions};
 use crate::metadata::{Image, Topic, features};
+use crate::metrics::Registry;
 use crate::partition::LogDirs;
 use crate::server::{BindError, BoundServer, Limiter, Limits, Server, ServerConfig};
 use crate::types::{NodeId, Offset};
@@ -91,6 +92,12 @@ impl Broker {
     #[must_use]
     pub fn services(&self) -> &Arc<Services> {
         &self.services
+    }
+
+    /// What it measures.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<Registry> {
+        &self.services.metrics
     }
 
     /// Waits until the broker can no longer do its work (the metadata log or every log directory failed),
@@ -172,7 +179,7 @@ impl Ready {
         self.services.groups.load_all();
         self.services.transactions.load_all();
         let dispatch: Arc<Services> = Arc::clone(&self.services);
-        let server = bound.serve(dispatch, clock);
+        let server = bound.serve(dispatch, clock, &self.services.metrics);
         tokio::spawn(keep_limits(server.limiter(), self.in_force.follow()));
         Broker {
             server,
@@ -195,7 +202,8 @@ fn open(
 ) -> Result<Ready, StartError> {
     let config = &loaded.broker;
     let node = NodeId(config.node_id);
-    let opened = directories::open(loaded, environment)?;
+    let registry = Arc::new(Registry::default());
+    let opened = directories::open(loaded, environment, &LogMetrics::new(&registry))?;
     let mut journal = Journal::open(Arc::clone(&opened.metadata_env), store_options(loaded, &opened))?;
     let broker_epoch = registration::register(&mut journal, config, &opened, addresses, environment)?;
     let settings = Arc::new(loaded.settings.clone());
@@ -233,7 +241,9 @@ fn open(
         metadata: Arc::new(metadata),
         partitions: Arc::clone(replicas.partitions()),
         log_dirs: Arc::new(LogDirs(opened.directories.clone())),
+        metrics: registry,
     }));
+    metrics::register(&services.metrics, &replicas);
     let _ = groups.set(Arc::downgrade(&services.groups));
     Ok(Ready {
         services,

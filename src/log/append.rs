@@ -110,6 +110,7 @@ impl Log {
         };
         self.take_in(&mut inner, &Found { pos, header }, marker, now).map_err(|error| self.judge(error))?;
         self.env.health.count(size as u64);
+        self.env.metrics.appended.add(size as u64);
         Ok(Appended {
             base_offset: header.base_offset,
             last_offset: header.last_offset(),

@@ -10,6 +10,7 @@ use super::error::LogError;
 use super::flush::Turn;
 use super::health::Health;
 use super::leader_epochs::LeaderEpochs;
+use super::metrics::LogMetrics;
 use super::producers::{Producer, Producers};
 use super::read::Cursors;
 use super::reserve::Reserve;
@@ -30,14 +31,28 @@ pub struct LogEnv {
     pub health: Health,
     /// What it keeps for the day when the volume is full.
     pub reserve: Reserve,
+    /// What is counted.
+    pub metrics: LogMetrics,
 }
 
 impl LogEnv {
-    /// For the logs in `dir`.
+    /// For the logs in `dir`, which nobody measures.
     #[must_use]
     pub fn new(files: Arc<dyn Files>, clock: Arc<dyn Clock>, rng: Arc<dyn Rng>, dir: PathBuf) -> Arc<Self> {
+        Self::measured(files, clock, rng, dir, LogMetrics::default())
+    }
+
+    /// For the logs in `dir`.
+    #[must_use]
+    pub fn measured(
+        files: Arc<dyn Files>,
+        clock: Arc<dyn Clock>,
+        rng: Arc<dyn Rng>,
+        dir: PathBuf,
+        metrics: LogMetrics,
+    ) -> Arc<Self> {
         let reserve = Reserve::new(&dir);
-        Arc::new(Self { files, clock, rng, health: Health::new(dir), reserve })
+        Arc::new(Self { files, clock, rng, health: Health::new(dir), reserve, metrics })
     }
 }
 

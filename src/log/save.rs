@@ -49,12 +49,15 @@ impl Log {
             }
             self.begin_round(&mut inner).map_err(|error| self.judge(error))?
         };
+        let began = self.env.clock.elapsed();
         if let Err(error) = self.sync(&round) {
             let reason = format!("a flush of {} failed: {error}", self.topic_partition());
             self.env.health.fail(&reason);
             self.tell(|observer| observer.offline(&reason));
             return Err(LogError::Offline { path: self.dir(), reason });
         }
+        let took = self.env.clock.elapsed().saturating_sub(began);
+        self.env.metrics.flush_time.record(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
         {
             let mut inner = self.lock();
             inner.durable = inner.durable.max(round.end);

@@ -46,6 +46,13 @@ impl Partitions {
         topics.get(&topic).into_iter().flatten().flatten().cloned().collect()
     }
 
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        let topics = self.by_topic.read().unwrap_or_else(PoisonError::into_inner);
+        topics.values().flatten().flatten().count()
+    }
+
     /// All partitions, in no order.
     #[must_use]
     pub fn all(&self) -> Vec<Arc<Partition>> {

@@ -26,6 +26,8 @@ pub(super) struct Budget {
     used: AtomicUsize,
     /// How many wait; read without the lock by those who release.
     waiting: AtomicUsize,
+    /// How often one began to wait.
+    waits: AtomicUsize,
     /// How long a frame may stand still while others wait.
     patience: Duration,
     state: Mutex<State>,
@@ -47,6 +49,7 @@ impl Budget {
             limit,
             used: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
+            waits: AtomicUsize::new(0),
             patience,
             state: Mutex::default(),
         })
@@ -59,6 +62,21 @@ impl Budget {
     /// Bytes reserved now.
     pub(super) fn used(&self) -> usize {
         self.used.load(SeqCst)
+    }
+
+    /// Bytes that are not reserved.
+    pub(super) fn available(&self) -> usize {
+        self.limit.saturating_sub(self.used())
+    }
+
+    /// How many connections wait now.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.load(SeqCst)
+    }
+
+    /// How often a connection has begun to wait.
+    pub(super) fn waits(&self) -> usize {
+        self.waits.load(SeqCst)
     }
 
     fn try_take(&self, bytes: usize, limit: usize) -> bool {
@@ -137,6 +155,7 @@ impl Lease {
         if !self.waits {
             self.waits = true;
             self.budget.waiting.fetch_add(1, SeqCst);
+            self.budget.waits.fetch_add(1, SeqCst);
         }
         let since = self.half_since.take();
         if let Some(since) = since {

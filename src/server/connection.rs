@@ -16,6 +16,7 @@ use crate::wire::{FrameError, HeaderError, RequestHead};
 
 use super::gate::Gate;
 use super::inbound::{FillError, Inbound};
+use super::metrics::Metrics;
 use super::outbound::Outbound;
 use super::transport::Transport;
 
@@ -31,6 +32,7 @@ pub(super) struct Shared {
     pub(super) dispatch: Arc<dyn Dispatch>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) gate: Gate,
+    pub(super) metrics: Metrics,
     /// `connections.max.idle.ms`.
     pub(super) max_idle: Duration,
     /// How long a peer may take nothing of what is sent to it.
@@ -106,6 +108,9 @@ impl Connection {
     /// Tells of the end, unless that would be one line too many.
     fn report(&self, end: &End) {
         let (peer, listener) = (self.at.peer, &*self.at.listener);
+        if matches!(end, End::Stalled(_) | End::GivenUp) {
+            self.shared.metrics.stalled.inc();
+        }
         if !end.is_notable() {
             tracing::debug!("the connection of {peer} to listener {listener} ends: {end}");
         } else {
@@ -133,6 +138,7 @@ impl Connection {
             moved |= self.outbound.collect(cx);
             let progress = self.outbound.poll_send(&self.transport, cx);
             moved |= progress.sent > 0;
+            self.shared.metrics.sent(&progress);
             if let Poll::Ready(Err(error)) = progress.done {
                 return self.over(End::Send(error));
             }
@@ -169,7 +175,8 @@ impl Connection {
         }
         match self.inbound.poll_fill(&self.transport, cx) {
             Poll::Ready(Ok(0)) => Err(End::Peer),
-            Poll::Ready(Ok(_)) => {
+            Poll::Ready(Ok(n)) => {
+                self.shared.metrics.bytes_in.add(n as u64);
                 self.handle_frames(cx)?;
                 Ok(true)
             }
@@ -194,6 +201,7 @@ impl Connection {
             let len = frame.len();
             let mut body = Reader::new(frame);
             let head = RequestHead::decode(&mut body)?;
+            self.shared.metrics.began(head.api);
             let ctx = RequestContext::new(&head, &self.at, self.shared.clock.now());
             let handling = self.shared.dispatch.dispatch(&ctx, body);
             self.inbound.consume(len);

@@ -151,7 +151,10 @@ impl Serving {
     fn admit(&mut self, socket: TcpStream, peer: SocketAddr, config: &ListenerConfig) {
         let peer = canonical(peer);
         match self.connections.admit(peer.ip()) {
-            Ok(slot) => self.start(socket, peer, config, slot),
+            Ok(slot) => {
+                self.shared.metrics.accepted.inc();
+                self.start(socket, peer, config, slot);
+            }
             Err(limit) => {
                 let (ip, listener) = (peer.ip(), &config.name);
                 self.warn(format_args!(

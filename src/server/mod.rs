@@ -17,6 +17,7 @@ mod gate;
 mod inbound;
 mod limits;
 mod listener;
+mod metrics;
 mod options;
 mod outbound;
 mod transport;
@@ -30,6 +31,7 @@ use tokio::task::JoinHandle;
 
 use crate::api::Dispatch;
 use crate::env::Clock;
+use crate::metrics::Registry;
 
 pub use limits::Limits;
 pub use listener::{BindError, ListenerConfig};
@@ -40,6 +42,7 @@ use connection::Shared;
 use gate::Gate;
 use limits::Connections;
 use listener::{Bound, Serving};
+use metrics::Metrics;
 
 /// How far a server is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,17 +68,19 @@ impl BoundServer {
 
     /// Begins to accept. Must be called inside a tokio runtime.
     #[must_use]
-    pub fn serve(self, dispatch: Arc<dyn Dispatch>, clock: Arc<dyn Clock>) -> Server {
+    pub fn serve(self, dispatch: Arc<dyn Dispatch>, clock: Arc<dyn Clock>, registry: &Registry) -> Server {
         let addresses = self.addresses();
         let Self { config, listeners } = self;
         let (phase, receiver) = watch::channel(Phase::Run);
         let connections = Connections::new(config.limits);
         let budget = Budget::new(config.request_memory, config.max_half_request);
+        let metrics = Metrics::new(registry, &budget, &connections);
         let serving = Serving {
             shared: Arc::new(Shared {
                 dispatch,
                 clock,
                 gate: Gate::default(),
+                metrics,
                 max_idle: config.max_idle,
                 max_stall: config.max_stall,
             }),

@@ -48,6 +48,8 @@ pub(super) struct Outbound {
     fetching: Option<JoinHandle<Fetched>>,
     /// How many bytes at the front of the front file are known to be in memory.
     warm: usize,
+    /// Bytes whose reading ahead was begun and not reported yet.
+    read_ahead: usize,
 }
 
 impl Outbound {
@@ -113,7 +115,7 @@ impl Outbound {
                 Poll::Pending => break Poll::Pending,
             }
         };
-        SendProgress { sent, done }
+        SendProgress { sent, read_ahead: std::mem::take(&mut self.read_ahead), done }
     }
 
     /// One call's worth; 0 when there is nothing to send.
@@ -194,6 +196,7 @@ impl Outbound {
                 self.poll_send_some(transport, cx)
             }
             (false, _) => {
+                self.read_ahead = self.read_ahead.saturating_add(window);
                 let work = move || fetch(&range, window, sendable);
                 self.fetching = Some(tokio::task::spawn_blocking(work));
                 self.poll_send_some(transport, cx)
@@ -233,6 +236,8 @@ impl Outbound {
 pub(super) struct SendProgress {
     /// Bytes sent.
     pub(super) sent: usize,
+    /// Bytes that had to come from the disk first.
+    pub(super) read_ahead: usize,
     /// Whether all that is ready was sent.
     pub(super) done: Poll<io::Result<()>>,
 }

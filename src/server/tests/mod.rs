@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use super::*;
 use crate::api::{Context, Handling, ListenerKind, Refusal, reply};
 use crate::env::{FileRange, SystemClock};
+use crate::metrics::Registry;
 use crate::schema::{Api, Reader, Records, api_key};
 use crate::wire::{Chunk, request};
 
@@ -102,7 +103,7 @@ impl Fixture {
         let handler = Arc::new(Handler { released, file, handled: AtomicUsize::new(0) });
         let dispatch: Arc<dyn Dispatch> = handler.clone();
         let bound = Server::bind(config).await.unwrap();
-        let server = bound.serve(dispatch, Arc::new(SystemClock::new()));
+        let server = bound.serve(dispatch, Arc::new(SystemClock::new()), &Registry::default());
         let address = server.addresses()[0].1;
         Self { server, handler, address }
     }
