@@ -9,10 +9,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::programs::{Ran, have, prepared, run, sources};
+use crate::programs::{FETCH, Ran, have, prepared, run, sources};
 
-/// The first fetch of the packages may be slow.
-const FETCH: Duration = Duration::from_secs(600);
 /// How long one call of a tool may take.
 const CALL: Duration = Duration::from_secs(60);
 
@@ -30,8 +28,9 @@ pub fn jars(name: &str) -> PathBuf {
 
 fn classes(jars: &Path) -> PathBuf {
     let folder = sources().join("java");
-    let files: Vec<PathBuf> =
-        ["Driver.java", "Client.java", "Groups.java", "Tools.java"].iter().map(|f| folder.join(f)).collect();
+    let files: Vec<PathBuf> = ["Driver", "Client", "ExactlyOnce", "Groups", "Tools"]
+        .map(|f| folder.join(f).with_extension("java"))
+        .to_vec();
     let mut inputs = files.clone();
     inputs.push(folder.join("pom.xml"));
     prepared("classes", &inputs, |out| {
@@ -49,6 +48,13 @@ pub fn jvm(class_path: &str, class: &str) -> Command {
     java.arg(format!("-Dlog4j2.configurationFile={}", sources().join("java/log4j2.xml").display()));
     java.args(["-cp", class_path, class]);
     java
+}
+
+/// The command that runs one of our own classes in a JVM of its own.
+#[must_use]
+pub fn java_program(class: &str) -> Command {
+    let jars = jars("java");
+    jvm(&format!("{}:{}/*", classes(&jars).display(), jars.display()), class)
 }
 
 /// Runs one of Kafka's classes in a JVM of its own: for tools that report when their JVM ends.
@@ -80,9 +86,7 @@ impl Jvm {
     }
 
     fn start() -> Self {
-        let jars = jars("java");
-        let mut java = jvm(&format!("{}:{}/*", classes(&jars).display(), jars.display()), "Driver");
-        let mut child = java
+        let mut child = java_program("Driver")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())

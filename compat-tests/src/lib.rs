@@ -1,7 +1,7 @@
 //! Klamm against programs that we did not write, and against what a real Kafka answered.
 //!
 //! Owns: starting and killing brokers ([`broker`]), finding, fetching and running outside programs
-//! ([`programs`], [`java`]), and the comparison of scripted requests with recorded replies of a
+//! ([`programs`], [`java`]), reading what is committed by the protocol alone ([`reader`]), and the comparison of scripted requests with recorded replies of a
 //! real Kafka ([`scenario`]).
 //!
 //! Promises: a test waits for conditions, never for time; an outside program that is missing is
@@ -17,6 +17,7 @@ pub mod java;
 pub mod kafka;
 pub mod normal;
 pub mod programs;
+pub mod reader;
 pub mod scenario;
 pub mod wire;
 

@@ -10,6 +10,9 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::broker::workspace;
 
+/// How long fetching and building may take.
+pub const FETCH: Duration = Duration::from_secs(600);
+
 /// Whether all `programs` are there. Each one that is not is printed, past the test runner's
 /// capture; the caller then skips its test.
 ///
@@ -70,6 +73,41 @@ pub fn prepared(name: &str, inputs: &[PathBuf], make: impl FnOnce(&Path)) -> Pat
         std::fs::write(&done, "").expect("the cache can be written");
     }
     folder
+}
+
+/// The command that runs one of our Python programs, with the packages that it needs.
+#[must_use]
+pub fn python_program(name: &str) -> Command {
+    let folder = sources().join("python");
+    let requirements = folder.join("requirements.txt");
+    let environment = prepared("python", std::slice::from_ref(&requirements), |at| {
+        let _ = run(Command::new("python3").args(["-m", "venv"]).arg(at), "", FETCH).good();
+        let mut pip = Command::new(at.join("bin/pip"));
+        pip.args(["install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:", "-r"]);
+        let _ = run(pip.arg(&requirements), "", FETCH).good();
+    });
+    let mut command = Command::new(environment.join("bin/python"));
+    command.arg("-B").arg(folder.join(name));
+    command
+}
+
+/// The command that runs our Go program in the folder `name`.
+#[must_use]
+pub fn go_program(name: &str) -> Command {
+    let folder = sources().join(name);
+    let built = prepared(name, &files_of(&folder), |at| {
+        let mut go = Command::new("go");
+        go.args(["build", "-mod=readonly", "-o"]).arg(at.join("program")).arg(".").current_dir(&folder);
+        let _ = run(&mut go, "", FETCH).good();
+    });
+    Command::new(built.join("program"))
+}
+
+fn files_of(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("the program has a folder");
+    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    files.sort();
+    files
 }
 
 /// What a program did.

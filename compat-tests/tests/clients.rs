@@ -1,16 +1,14 @@
 //! Stock clients in other languages: each program under `programs/` prints `ok NAME` for a case.
 
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use compat_tests::broker::Target;
 use compat_tests::java::Jvm;
-use compat_tests::programs::{Ran, cache, have, prepared, run, sources};
+use compat_tests::programs::{FETCH, Ran, cache, go_program, have, prepared, python_program, run, sources};
 use compat_tests::unique;
 
 const LIMIT: Duration = Duration::from_secs(120);
-const FETCH: Duration = Duration::from_secs(600);
 
 /// All cases passed, and none was left out.
 fn expect(ran: Ran, cases: &[&str]) {
@@ -35,16 +33,7 @@ fn python(program: &str, more: &[&str]) {
     if !have(&["python3"]) {
         return;
     }
-    let folder = sources().join("python");
-    let requirements = folder.join("requirements.txt");
-    let environment = prepared("python", std::slice::from_ref(&requirements), |at| {
-        let _ = run(Command::new("python3").args(["-m", "venv"]).arg(at), "", FETCH).good();
-        let mut pip = Command::new(at.join("bin/pip"));
-        pip.args(["install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:", "-r"]);
-        let _ = run(pip.arg(&requirements), "", FETCH).good();
-    });
-    let mut command = Command::new(environment.join("bin/python"));
-    command.arg("-B").arg(folder.join(program));
+    let command = python_program(program);
     let cases: Vec<&str> = CODECS.iter().chain(more).copied().collect();
     expect(called(command, &Target::start(), "python"), &cases);
 }
@@ -67,25 +56,12 @@ fn aiokafka() {
     python("with_aiokafka.py", &["group"]);
 }
 
-fn files_of(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).expect("the program has a folder");
-    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    files.sort();
-    files
-}
-
 fn go(client: &str, more: &[&str]) {
     if !have(&["go"]) {
         return;
     }
-    let folder = sources().join(client);
-    let built = prepared(client, &files_of(&folder), |at| {
-        let mut go = Command::new("go");
-        go.args(["build", "-mod=readonly", "-o"]).arg(at.join("program")).arg(".").current_dir(&folder);
-        let _ = run(&mut go, "", FETCH).good();
-    });
     let cases: Vec<&str> = CODECS.iter().chain(more).copied().collect();
-    expect(called(Command::new(built.join("program")), &Target::start(), client), &cases);
+    expect(called(go_program(client), &Target::start(), client), &cases);
 }
 
 #[test]

@@ -1,5 +1,5 @@
 // franz-go: produce in each compression, idempotent; read directly, without a group; admin requests; groups.
-// Arguments: the broker's address and a topic prefix.
+// Arguments: the broker's address and a topic prefix; or exactly-once and what runExactlyOnce takes.
 package main
 
 import (
@@ -123,6 +123,10 @@ func exact(ctx context.Context, bootstrap, topic string) error {
 }
 
 func main() {
+	if os.Args[1] == "exactly-once" {
+		runExactlyOnce(os.Args[2:])
+		return
+	}
 	bootstrap, prefix := os.Args[1], os.Args[2]
 	bad := 0
 	report := func(name string, run func(context.Context) error) {
