@@ -229,10 +229,13 @@ fn take(
     services: &Services,
     ctx: &Context<'_>,
     request: &ProduceRequest<'_>,
-    admitted: Admitted<'_>,
+    mut admitted: Admitted<'_>,
 ) -> Result<Taken, Box<Answer>> {
-    let (header, name) = (*admitted.batch.header(), admitted.leader.name());
-    let (id, epoch) = (header.producer_id, header.producer_epoch);
+    let header = *admitted.batch.header();
+    if header.is_transactional() {
+        admitted.batch = admitted.batch.enlisted_at(admitted.leader.log_end());
+    }
+    let (id, epoch, name) = (header.producer_id, header.producer_epoch, admitted.leader.name());
     let enlisted = match &request.transactional_id {
         Some(txn) if header.is_transactional() && !admitted.leader.has_open_transaction(id, epoch) => {
             let partition = (name.topic.as_ref(), name.partition);

@@ -40,7 +40,7 @@ impl Log {
         epoch: LeaderEpoch,
         now: Timestamp,
     ) -> Result<Appended, LogError> {
-        self.append_parts(*batch.header(), batch.body(), epoch, now)
+        self.append_parts(*batch.header(), batch.body(), batch.enlisted(), epoch, now)
     }
 
     /// Appends one batch that the broker itself made (metadata, coordinators, transaction markers);
@@ -54,13 +54,14 @@ impl Log {
             return Err(LogError::InvalidBatch("bytes follow the batch".to_owned()));
         }
         batch.verify_crc().map_err(|error| LogError::InvalidBatch(error.to_string()))?;
-        self.append_parts(*batch.header(), batch.body(), epoch, now)
+        self.append_parts(*batch.header(), batch.body(), None, epoch, now)
     }
 
     fn append_parts(
         &self,
         mut header: BatchHeader,
         body: &[u8],
+        enlisted: Option<Offset>,
         epoch: LeaderEpoch,
         now: Timestamp,
     ) -> Result<Appended, LogError> {
@@ -75,7 +76,7 @@ impl Log {
             Some(marker) => inner.producers.check_marker(&header, marker)?,
             None if header.is_control() => {}
             None => {
-                if let Verdict::Duplicate(batch) = inner.producers.check(&header)? {
+                if let Verdict::Duplicate(batch) = inner.producers.check(&header, enlisted)? {
                     let (base_offset, last_offset) = (batch.first_offset(), batch.last_offset);
                     let duplicate = true;
                     let log_append_time = log_append_time.map(|_| batch.timestamp);

@@ -56,6 +56,9 @@ pub struct Producer {
     pub coordinator_epoch: i32,
     /// First offset of its open transaction.
     pub txn_first_offset: Option<Offset>,
+    /// Offset of its last marker; -1 if that came before the last start. In memory only: whoever asks has seen
+    /// the log end in this life.
+    pub ended_at: Offset,
 }
 
 impl Producer {
@@ -67,6 +70,7 @@ impl Producer {
             seen: Timestamp::NONE,
             coordinator_epoch: -1,
             txn_first_offset: None,
+            ended_at: Offset::NONE,
         }
     }
 
@@ -150,12 +154,13 @@ impl Producers {
         self.known.is_empty()
     }
 
-    /// Decides on a batch that a client sent.
+    /// Decides on a batch that a client sent. `enlisted` is where the log ended before its transaction was found
+    /// to be open.
     ///
     /// # Errors
     /// [`LogError::InvalidProducerEpoch`], [`LogError::OutOfOrderSequence`] or
     /// [`LogError::InvalidTransactionState`]; nothing has changed then.
-    pub fn check(&self, header: &BatchHeader) -> Result<Verdict, LogError> {
+    pub fn check(&self, header: &BatchHeader, enlisted: Option<Offset>) -> Result<Verdict, LogError> {
         let producer = header.producer_id;
         let Some(known) = self.known.get(&producer).filter(|_| header.has_producer()) else {
             return Ok(Verdict::Append);
@@ -176,7 +181,9 @@ impl Producers {
         if known.epoch != ProducerEpoch::NONE && got != due {
             return Err(LogError::OutOfOrderSequence { producer, got, last });
         }
-        if known.txn_first_offset.is_some() && !header.is_transactional() {
+        // A batch that comes behind the marker of its transaction would open one that nobody ends.
+        let is_late = known.txn_first_offset.is_none() && enlisted.is_some_and(|at| known.ended_at >= at);
+        if is_late || (known.txn_first_offset.is_some() && !header.is_transactional()) {
             return Err(LogError::InvalidTransactionState { producer });
         }
         Ok(Verdict::Append)
@@ -243,8 +250,9 @@ impl Producers {
         known.coordinator_epoch = marker.coordinator_epoch;
         known.last_timestamp = header.max_timestamp;
         known.seen = now;
-        let first_offset = known.txn_first_offset.take()?;
         let last_offset = header.last_offset();
+        known.ended_at = last_offset;
+        let first_offset = known.txn_first_offset.take()?;
         self.open.remove(&first_offset);
         self.ended.push(EndedTxn { first_offset, marker: last_offset });
         let next_open = self.open.keys().next().copied();

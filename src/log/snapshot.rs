@@ -126,6 +126,7 @@ pub fn restore(entries: &[SnapshotEntry], now: Timestamp) -> Producers {
             seen: entry.timestamp.min(now),
             coordinator_epoch: entry.coordinator_epoch,
             txn_first_offset: (entry.txn_first_offset.get() >= 0).then_some(entry.txn_first_offset),
+            ended_at: Offset::NONE,
         };
         (entry.producer_id, producer)
     }))

@@ -113,6 +113,8 @@ fn producer(fields: &mut Fields<'_>) -> Option<(ProducerId, Producer)> {
             timestamp: Timestamp(fields.i64()?),
         });
     }
-    let producer = Producer { epoch, batches, last_timestamp, seen, coordinator_epoch, txn_first_offset };
+    let ended_at = Offset::NONE;
+    let producer =
+        Producer { epoch, batches, last_timestamp, seen, coordinator_epoch, txn_first_offset, ended_at };
     (count <= WINDOW).then_some((id, producer))
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::env::{FakeClock, Fault, FaultOp, Files, MemoryFiles, SeededRng};
+use crate::record::control::marker_batch;
 use crate::record::{BatchBuilder, Batches, Compression, NewRecord, ValidBatch};
 use crate::types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Timestamp, TopicPartition, Uuid};
 
@@ -167,6 +168,35 @@ fn a_producers_retries_are_harmless_and_survive_a_restart() {
     assert!(matches!(older, Err(LogError::InvalidProducerEpoch { .. })));
     assert!(matches!(bench.append(&log, idempotent(1, 3, 1)), Err(LogError::OutOfOrderSequence { .. })));
     assert_eq!(bench.append(&log, idempotent(1, 0, 1)).unwrap().base_offset, Offset(14));
+}
+
+#[test]
+fn a_batch_that_comes_behind_the_marker_of_its_transaction_opens_none() {
+    let bench = Bench::new(LogConfig::default());
+    let log = bench.create();
+    let part = |sequence| {
+        let builder =
+            BatchBuilder::new(Compression::NONE).producer(ProducerId(9), ProducerEpoch(0), sequence);
+        let mut builder = builder.transactional();
+        builder.push(&NewRecord { timestamp: Timestamp(NOW), value: Some(b"v"), ..NewRecord::default() });
+        builder.build().unwrap()
+    };
+    // With transaction version 1 the marker has the epoch of the data.
+    let marker = || marker_batch(ProducerId(9), ProducerEpoch(0), false, 0, Timestamp(NOW));
+    let found_open = log.log_end();
+    bench.append(&log, marker()).unwrap();
+    let late = bench.append(&log, part(0).enlisted_at(found_open));
+    assert!(matches!(late, Err(LogError::InvalidTransactionState { .. })), "{late:?}");
+    // The next transaction of the same epoch.
+    bench.append(&log, part(0).enlisted_at(log.log_end())).unwrap();
+    let found_open = log.log_end();
+    bench.append(&log, part(1).enlisted_at(found_open)).unwrap();
+    let retried = bench.append(&log, part(1).enlisted_at(found_open)).unwrap();
+    assert!(retried.duplicate);
+    bench.append(&log, marker()).unwrap();
+    let late = bench.append(&log, part(2).enlisted_at(found_open));
+    assert!(matches!(late, Err(LogError::InvalidTransactionState { .. })), "{late:?}");
+    assert_eq!(log.last_stable_offset(log.log_end()), log.log_end());
 }
 
 #[test]

@@ -95,12 +95,26 @@ impl Deref for BatchView<'_> {
 pub struct ValidBatch<'a> {
     header: BatchHeader,
     body: Cow<'a, [u8]>,
+    enlisted_at: Option<Offset>,
 }
 
 impl<'a> ValidBatch<'a> {
     /// Length and CRC must already fit the body.
     pub(super) fn new(header: BatchHeader, body: Cow<'a, [u8]>) -> Self {
-        Self { header, body }
+        Self { header, body, enlisted_at: None }
+    }
+
+    /// Notes that the transaction of its producer is looked up when the log ends at `log_end`: a marker that has
+    /// come into the log since has ended it, and there is no place for the batch any more.
+    #[must_use]
+    pub fn enlisted_at(self, log_end: Offset) -> Self {
+        Self { enlisted_at: Some(log_end), ..self }
+    }
+
+    /// Where the log ended when the producer's transaction was looked up, if it was.
+    #[must_use]
+    pub fn enlisted(&self) -> Option<Offset> {
+        self.enlisted_at
     }
 
     /// Gives the batch its place in the log. Neither field is under the CRC.
@@ -137,7 +151,11 @@ impl<'a> ValidBatch<'a> {
     /// The same batch with a body of its own.
     #[must_use]
     pub fn into_owned(self) -> ValidBatch<'static> {
-        ValidBatch { header: self.header, body: Cow::Owned(self.body.into_owned()) }
+        ValidBatch {
+            header: self.header,
+            body: Cow::Owned(self.body.into_owned()),
+            enlisted_at: self.enlisted_at,
+        }
     }
 
     /// The whole batch in one piece.

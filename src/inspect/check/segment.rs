@@ -223,7 +223,7 @@ impl Segment<'_> {
 }
 
 fn sequence(producers: &Producers, header: &BatchHeader) -> Option<String> {
-    match producers.check(header) {
+    match producers.check(header, None) {
         Ok(Verdict::Append) => None,
         Ok(Verdict::Duplicate(first)) => {
             Some(format!("repeats the batch at offset {}", first.first_offset()))
