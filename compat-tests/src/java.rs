@@ -28,7 +28,7 @@ pub fn jars(name: &str) -> PathBuf {
 
 fn classes(jars: &Path) -> PathBuf {
     let folder = sources().join("java");
-    let files: Vec<PathBuf> = ["Driver", "Client", "ExactlyOnce", "Groups", "Tools"]
+    let files: Vec<PathBuf> = ["Driver", "Client", "Counts", "ExactlyOnce", "Groups", "Tools"]
         .map(|f| folder.join(f).with_extension("java"))
         .to_vec();
     let mut inputs = files.clone();

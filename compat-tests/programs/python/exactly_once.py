@@ -16,6 +16,9 @@ import time
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 CLIENT = "python"
+# librdkafka 2.16 starts from its bootstrap list again when all brokers are down, and lets go of the broker that
+# send_offsets_to_transaction waits for: that call may then never return.
+COMMON = {"reconnect.backoff.max.ms": 300, "metadata.recovery.strategy": "none"}
 PARTITIONS = 4
 KEYS = 40
 ACCOUNTS = 8
@@ -37,9 +40,8 @@ class Idempotent:
 
     def __init__(self, bootstrap):
         self.errors = []
-        self.producer = Producer(
-            {"bootstrap.servers": bootstrap, "enable.idempotence": True, "message.timeout.ms": 0, "linger.ms": 5, "reconnect.backoff.max.ms": 300}
-        )
+        conf = {"bootstrap.servers": bootstrap, "enable.idempotence": True, "message.timeout.ms": 0, "linger.ms": 5}
+        self.producer = Producer(conf | COMMON)
 
     def send(self, topic, key, value, partition):
         self.producer.produce(topic, value, key, partition, on_delivery=lambda e, m: e and self.errors.append(e))
@@ -68,9 +70,8 @@ def feed(bootstrap, prefix, seed):
 
 
 def transactional(bootstrap, name):
-    producer = Producer(
-        {"bootstrap.servers": bootstrap, "transactional.id": name, "transaction.timeout.ms": 20000, "reconnect.backoff.max.ms": 300}
-    )
+    conf = {"bootstrap.servers": bootstrap, "transactional.id": name, "transaction.timeout.ms": 20000}
+    producer = Producer(conf | COMMON)
     producer.init_transactions(20)
     return producer
 
@@ -104,8 +105,8 @@ def copy(bootstrap, prefix, stage, seed):
             "auto.offset.reset": "earliest",
             "enable.auto.commit": False,
             "isolation.level": "read_committed",
-            "reconnect.backoff.max.ms": 300,
         }
+        | COMMON
     )
     consumer.subscribe([f"{prefix}-{stage}"])
     producer = None

@@ -7,8 +7,8 @@ use compat_tests::wire::Connection;
 
 /// Partitions of each stage.
 pub const PARTITIONS: i32 = 4;
-/// The stages: what is fed, and a copy by each client.
-pub const STAGES: usize = 4;
+/// The stages: what is fed, a copy by each client, and what Kafka Streams counted.
+pub const STAGES: usize = 5;
 /// Whose partition of the bank is which.
 pub const TELLERS: [&str; 3] = ["java", "python", "go"];
 /// Partitions of the journal, which all tellers share.

@@ -2,7 +2,8 @@
 //! again, and a reader of our own that trusts neither.
 //!
 //! Numbered records are fed by an idempotent producer of librdkafka and copied from stage to stage in transactions:
-//! by Java's client, by franz-go, by librdkafka, the members of each in a group. A teller of each client moves money
+//! by Java's client, by franz-go, by librdkafka, the members of each in a group, and by Kafka Streams with
+//! exactly_once_v2, which numbers them by counting. A teller of each client moves money
 //! between accounts within one partition, in several batches, and notes each transfer in a journal that all share.
 //! Some transactions are aborted on purpose. Clients are killed too, now and then.
 //!
@@ -120,6 +121,10 @@ fn java() -> Command {
     java_program("ExactlyOnce")
 }
 
+fn streams() -> Command {
+    java_program("Counts")
+}
+
 fn python(role: &str) -> Command {
     let mut command = python_program("exactly_once.py");
     command.arg(role);
@@ -132,7 +137,7 @@ fn go() -> Command {
     command
 }
 
-/// The feeder, then the tellers in their order, who copy too.
+/// The feeder, then the tellers in their order, who copy too, then the application of Kafka Streams.
 fn players(address: &str, prefix: &str, dice: &mut Dice, folder: &Path) -> Vec<Player> {
     let mut start = |name, program: fn() -> Command, stage: Option<&'static str>| {
         let (address, prefix) = (address.to_owned(), prefix.to_owned());
@@ -148,6 +153,7 @@ fn players(address: &str, prefix: &str, dice: &mut Dice, folder: &Path) -> Vec<P
         start(TELLERS[0], java, Some("0")),
         start(TELLERS[1], || python("copy"), Some("2")),
         start(TELLERS[2], go, Some("1")),
+        start("streams", streams, Some("3")),
     ]
 }
 
@@ -218,7 +224,8 @@ impl Run {
             };
             self.look_for(Duration::from_millis(up));
             if self.dice.below(8) == 0 {
-                let victim = 1 + usize::try_from(self.dice.below(3)).unwrap_or(0);
+                // Never the feeder, who alone knows its numbers.
+                let victim = 1 + self.dice.below(players.len() as u64 - 1) as usize;
                 players[victim].restart();
             }
             self.kill_and_restart();
@@ -277,8 +284,9 @@ impl Run {
         let idle = wait_until(PATIENCE, || self.look());
         self.nothing_hangs(prefix);
         assert!(idle, "records go on to come");
-        let numbers =
-            |of: &str| -> Vec<BTreeSet<u64>> { players[1..].iter().map(|p| p.numbers(of)).collect() };
+        let numbers = |of: &str| -> Vec<BTreeSet<u64>> {
+            players[1..].iter().take(TELLERS.len()).map(|p| p.numbers(of)).collect()
+        };
         let (tried, committed) = (numbers("trying "), numbers("committed "));
         self.books.close(&fed, &tried, &committed);
         if let Target::Own(broker) = &mut self.target {

@@ -26,10 +26,17 @@ pub struct Player {
 }
 
 impl Player {
-    /// Starts it. `command` takes the number of its first transfer; what it complains of goes to a file in `folder`.
+    /// Starts it in `folder`, where a file gets what it complains of. `command` takes the number of its first
+    /// transfer.
     pub fn start(name: &'static str, folder: &Path, command: impl Fn(u64) -> Command + 'static) -> Self {
         let complaints = folder.join(format!("{name}.txt"));
         let lines = Arc::default();
+        let folder = folder.to_owned();
+        let command = move |first: u64| {
+            let mut command = command(first);
+            command.current_dir(&folder);
+            command
+        };
         let (child, orders) = spawn(command(0), &complaints, &lines);
         Self { name, command: Box::new(command), complaints, lines, life: 0, child, orders }
     }
