@@ -55,6 +55,7 @@ pub(super) fn log_code(error: &LogError) -> ErrorCode {
         LogError::OffsetOutOfRange { .. } => ErrorCode::OFFSET_OUT_OF_RANGE,
         LogError::Locked(_)
         | LogError::NoSpace { .. }
+        | LogError::TooManyFiles { .. }
         | LogError::Offline { .. }
         | LogError::Damaged { .. }
         | LogError::UnsupportedFormat { .. }

@@ -17,7 +17,7 @@ use super::{compaction, descriptors, metrics, registration};
 use crate::api::{InForce, Services};
 use crate::config::{BrokerConfig, Loaded};
 use crate::coordinator::runtime::Groups;
-use crate::env::Clock;
+use crate::env::{Clock, bound_kept_files};
 use crate::log::cleaner::Cleaner;
 use crate::log::{LogEnv, LogError, LogMetrics};
 use crate::metadata::store::{Applier, Journal, Store, StoreError, StoreOptions};
@@ -72,8 +72,11 @@ impl Broker {
     /// # Errors
     /// [`StartError`]. Nothing is left running then.
     pub async fn start(loaded: Loaded, environment: Environment) -> Result<Self, StartError> {
-        descriptors::raise_limit();
-        let bound = Server::bind(ServerConfig::from_options(&loaded.broker).await).await?;
+        let allowance = descriptors::raise_limit();
+        bound_kept_files(allowance.kept_files);
+        let mut config = ServerConfig::from_options(&loaded.broker).await;
+        config.max_sockets = allowance.connections;
+        let bound = Server::bind(config).await?;
         let (failed, failure) = watch::channel(None);
         let addresses = bound.addresses();
         let clock = Arc::clone(&environment.clock);

@@ -13,6 +13,8 @@ use crate::env::{RealFiles, SystemClock, SystemRng, read_small};
 
 /// Fewest threads that serve connections.
 const MIN_WORKERS: usize = 2;
+/// Threads that may wait for the disk beside the connections: reading ahead, administration, timers.
+const BLOCKING_THREADS: usize = 64;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -91,6 +93,7 @@ pub(super) fn read_properties(path: &Path) -> Result<(String, String), CliError>
 fn start_broker(loaded: Loaded) -> Result<(), CliError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers())
+        .max_blocking_threads(BLOCKING_THREADS)
         .thread_name("net")
         .enable_all()
         .build()

@@ -61,7 +61,7 @@ pub enum Advice {
 /// A file system: names and directories. Nothing that these do to names is durable before
 /// [`Files::sync_dir`] of the directory.
 pub trait Files: Send + Sync + Debug {
-    /// Opens a file.
+    /// Opens a file. [`io::ErrorKind::ResourceBusy`] says that too many are open.
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>>;
     /// The entries of a directory, in no order.
     fn list(&self, dir: &Path) -> io::Result<Vec<DirEntry>>;
@@ -107,6 +107,13 @@ pub trait File: Send + Sync + Debug {
     /// Whether reading the range would wait for no disk, as far as can be told cheaply: its first and
     /// last bytes are in memory.
     fn is_resident(&self, pos: u64, len: u64) -> bool;
+    /// Fills `buf` from `pos` if that waits for no disk; whether it did.
+    fn read_resident(&self, buf: &mut [u8], pos: u64) -> io::Result<bool> {
+        if !self.is_resident(pos, buf.len() as u64) {
+            return Ok(false);
+        }
+        self.read_exact_at(buf, pos).map(|()| true)
+    }
     /// The descriptor, for sendfile; `None` if there is none.
     fn fd(&self) -> Option<BorrowedFd<'_>>;
 

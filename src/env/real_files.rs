@@ -22,6 +22,15 @@ fn at<T>(path: &Path, result: io::Result<T>) -> io::Result<T> {
     result.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
 }
 
+/// That too many files are open says nothing about this one: it gets a kind of its own.
+fn out_of_handles(error: io::Error) -> io::Error {
+    use rustix::io::Errno;
+    match Errno::from_io_error(&error) {
+        Some(Errno::MFILE | Errno::NFILE) => io::Error::new(io::ErrorKind::ResourceBusy, error),
+        _ => error,
+    }
+}
+
 impl Files for RealFiles {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>> {
         let mut options = fs::OpenOptions::new();
@@ -32,7 +41,7 @@ impl Files for RealFiles {
             OpenMode::Create => options.write(true).create(true),
             OpenMode::CreateNew => options.write(true).create_new(true),
         };
-        let file = at(path, options.open(path))?;
+        let file = at(path, options.open(path).map_err(out_of_handles))?;
         Ok(Arc::new(RealFile { file }))
     }
 
@@ -164,6 +173,15 @@ impl File for RealFile {
         len == 0 || (probe(pos) && probe(pos.saturating_add(len.saturating_sub(1))))
     }
 
+    fn read_resident(&self, buf: &mut [u8], pos: u64) -> io::Result<bool> {
+        let len = buf.len();
+        match rustix::io::preadv2(&self.file, &mut [IoSliceMut::new(buf)], pos, ReadWriteFlags::NOWAIT) {
+            Ok(n) if n == len => Ok(true),
+            // Part of it, or the file system cannot say: whoever asks has another way.
+            Ok(_) | Err(_) => Ok(false),
+        }
+    }
+
     fn fd(&self) -> Option<BorrowedFd<'_>> {
         Some(self.file.as_fd())
     }
@@ -191,6 +209,7 @@ mod tests {
         assert_eq!(&buf[..7], b"\0\0abcde");
         assert_eq!(file.read_exact_at(&mut buf, 0).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
         assert!(file.is_resident(0, 7) && file.fd().is_some());
+        assert!(file.read_resident(&mut buf[..7], 0).unwrap() && !file.read_resident(&mut buf, 0).unwrap());
         file.advise(0, 7, Advice::WillNeed);
         replace(&RealFiles, &path, b"new").unwrap();
         assert_eq!(read_small(&RealFiles, &path).unwrap(), b"new");

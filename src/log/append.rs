@@ -130,11 +130,13 @@ impl Log {
         now: Timestamp,
     ) -> Result<u64, LogError> {
         self.roll_if_due(inner, header, now).map_err(|error| self.judge(error))?;
-        let (active, dir, _) = inner.active_and_dir();
+        let (active, dir, config) = inner.active_and_dir();
         let pos = active.len;
-        match active.append(self.env.files.as_ref(), dir, header, body) {
+        match active.append(self.env.files.as_ref(), dir, config, header, body) {
             Ok(()) => Ok(pos),
-            Err((error @ LogError::NoSpace { .. }, true)) => Err(self.judge(error)),
+            Err((error @ (LogError::NoSpace { .. } | LogError::TooManyFiles { .. }), true)) => {
+                Err(self.judge(error))
+            }
             Err((error, _)) => {
                 // What lies after the log end is unknown now: nobody may append there.
                 self.env.health.fail(&error.to_string());
@@ -194,6 +196,8 @@ impl Log {
         let files = self.env.files.as_ref();
         let (active, dir, config) = inner.active_and_dir();
         active.learn_age(files, dir)?;
+        // They may be at rest; what is noted of the batch goes behind what they hold.
+        active.indexes(files, dir)?;
         if active.is_full_for(header, last, config, now) { self.roll(inner, now) } else { Ok(()) }
     }
 
@@ -208,7 +212,7 @@ impl Log {
             return Ok(());
         }
         active.seal(files, dir)?;
-        let mut sealed = vec![active.file(files, dir)?];
+        let mut sealed = vec![active.file_to_flush(files, dir)?];
         sealed.extend(active.index_files());
         let mut segment = Segment::create(files, dir, end, now)?;
         segment.jitter_ms = jitter_ms;

@@ -72,6 +72,12 @@ pub enum LogError {
         /// The file that could not grow.
         path: PathBuf,
     },
+    /// Too many files are open. Nothing was changed; it works again when some are closed.
+    #[error("{}: too many open files; raise the limit (ulimit -n)", path.display())]
+    TooManyFiles {
+        /// The file that could not be opened.
+        path: PathBuf,
+    },
     /// The log or its directory no longer takes reads or writes.
     #[error("{} is offline: {reason}", path.display())]
     Offline {
@@ -128,13 +134,14 @@ fn after(last: i32) -> i64 {
 }
 
 impl LogError {
-    /// Tells no space from other failures.
+    /// Tells no space and no handles from other failures.
     #[must_use]
     pub fn io(path: &Path, source: io::Error) -> Self {
         match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 Self::NoSpace { path: path.to_owned() }
             }
+            io::ErrorKind::ResourceBusy => Self::TooManyFiles { path: path.to_owned() },
             _ => Self::Io { path: path.to_owned(), source },
         }
     }

@@ -175,6 +175,12 @@ impl<E: Entry> Index<E> {
         self.pending.len() >= GROUP
     }
 
+    /// Whether no entry waits.
+    #[must_use]
+    pub fn is_written(&self) -> bool {
+        self.pending.is_empty()
+    }
+
     /// Writes the entries that wait. The file is cut to the entries it is known to hold first, which
     /// drops zeros and what was found to be wrong.
     pub fn write_out(&mut self, files: &dyn Files, path: &Path) -> io::Result<()> {

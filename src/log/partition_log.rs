@@ -217,6 +217,13 @@ impl Log {
         self.lock().end
     }
 
+    /// The log start, the log end and the durable end at one moment.
+    #[must_use]
+    pub fn bounds(&self) -> (Offset, Offset, Offset) {
+        let inner = self.lock();
+        (inner.log_start, inner.end, inner.durable)
+    }
+
     /// Everything below this offset is on disk.
     #[must_use]
     pub fn durable_end(&self) -> Offset {

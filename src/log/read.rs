@@ -71,11 +71,19 @@ struct Mark {
     pos: u64,
 }
 
+/// One of the newest batches.
+#[derive(Clone, Copy, Debug)]
+struct Recent {
+    base: Offset,
+    last: Offset,
+    pos: u64,
+}
+
 /// Places that will be asked for soon.
 #[derive(Debug, Default)]
 pub(super) struct Cursors {
-    /// Base offsets and positions of the newest batches of the active segment.
-    recent: VecDeque<(Offset, u64)>,
+    /// The newest batches of the active segment, without a gap up to its end.
+    recent: VecDeque<Recent>,
     readers: VecDeque<Mark>,
     /// Counts the times that positions became void.
     generation: u64,
@@ -86,7 +94,8 @@ impl Cursors {
         if self.recent.len() >= RECENT {
             self.recent.pop_front();
         }
-        self.recent.push_back((found.header.base_offset, found.pos));
+        let (base, last) = (found.header.base_offset, found.header.last_offset());
+        self.recent.push_back(Recent { base, last, pos: found.pos });
     }
 
     pub fn rolled(&mut self) {
@@ -100,8 +109,17 @@ impl Cursors {
     }
 
     fn recent(&self, offset: Offset) -> Option<u64> {
-        let after = self.recent.partition_point(|(base, _)| *base <= offset);
-        self.recent.get(after.checked_sub(1)?).map(|(_, pos)| *pos)
+        let after = self.recent.partition_point(|batch| batch.base <= offset);
+        self.recent.get(after.checked_sub(1)?).map(|batch| batch.pos)
+    }
+
+    /// The batches from the one that holds `from` up to `upto`, if that is the tail that readers follow:
+    /// base offset, position, and the position after them in a segment of `len` bytes.
+    fn tail(&self, from: Offset, upto: Offset, len: u64) -> Option<(Offset, u64, u64)> {
+        let ending_at = |offset: Offset| self.recent.partition_point(|batch| batch.last < offset);
+        let first = self.recent.get(ending_at(from)).filter(|batch| batch.base <= from)?;
+        let end = self.recent.get(ending_at(upto)).map_or(len, |beyond| beyond.pos);
+        Some((first.base, first.pos, end))
     }
 
     fn reader(&self, segment: Offset, offset: Offset) -> Option<u64> {
@@ -207,6 +225,9 @@ impl Log {
             if from >= upto {
                 return Ok(nothing);
             }
+            if let Some(slice) = self.tail(&mut inner, request, from, upto, &nothing)? {
+                return Ok(slice);
+            }
             let (view, hint) = self.view(&mut inner, from)?;
             let limit = if upto >= view.end { None } else { Some(self.hint(&mut inner, upto)?) };
             let ahead = self.by_position(&mut inner, from, request.max_bytes as u64)?;
@@ -225,6 +246,28 @@ impl Log {
             }
             return self.cut_to_size(request, nothing, &view, &first, end, ahead.as_ref());
         }
+    }
+
+    /// What a reader that follows the tail gets, if all that is known: no file is looked into.
+    fn tail(
+        &self,
+        inner: &mut Inner,
+        request: &ReadRequest,
+        from: Offset,
+        upto: Offset,
+        nothing: &Slice,
+    ) -> Result<Option<Slice>, LogError> {
+        let len = inner.active().len;
+        let Some((base_offset, pos, end)) = inner.cursors.tail(from, upto, len) else { return Ok(None) };
+        let size = end.saturating_sub(pos);
+        if size == 0 || size > request.max_bytes as u64 {
+            return Ok(None);
+        }
+        let Ok(size) = usize::try_from(size) else { return Ok(None) };
+        let (active, dir, _) = inner.active_and_dir();
+        let file = active.file(self.env.files.as_ref(), dir)?;
+        let range = Some(FileRange { file, pos, len: size });
+        Ok(Some(Slice { range, base_offset, next_offset: upto, ..nothing.clone() }))
     }
 
     fn cut_to_size(

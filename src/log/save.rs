@@ -69,7 +69,7 @@ impl Log {
     fn begin_round(&self, inner: &mut Inner) -> Result<Round, LogError> {
         let mut files = std::mem::take(&mut inner.unsynced);
         let (active, dir, _) = inner.active_and_dir();
-        files.push(active.file(self.env.files.as_ref(), dir)?);
+        files.push(active.file_to_flush(self.env.files.as_ref(), dir)?);
         let mut dirs = Vec::new();
         if std::mem::take(&mut inner.names_dirty) {
             dirs.push(inner.dir.clone());
@@ -176,8 +176,8 @@ impl Log {
         self.remove_due(&mut inner, if is_full { Timestamp(i64::MAX) } else { now });
         let expiration_ms = inner.config.producer_id_expiration_ms;
         inner.producers.expire(now, expiration_ms);
-        let sealed = inner.segments.len().saturating_sub(1);
-        inner.segments.iter_mut().take(sealed).for_each(super::segment::Segment::rest);
+        let active = inner.segments.len().saturating_sub(1);
+        inner.segments.iter_mut().enumerate().for_each(|(at, segment)| segment.rest(at == active));
         Ok(Ticked { flush_due: inner.flush_due(now) })
     }
 

@@ -1,6 +1,6 @@
 //! One segment: a `.log` file with its indexes.
 //!
-//! A sealed segment keeps neither its file nor its indexes open unless they are used.
+//! Its file is kept open as long as the process has room for it, indexes as long as they are used.
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::offset_index::OffsetEntry;
 use super::scan::{Found, SHORT, Scan};
 use super::time_index::TimeEntry;
 use super::txn_index::AbortedTxn;
-use crate::env::{File, Files, OpenMode};
+use crate::env::{File, Files, OpenMode, Slot};
 use crate::record::BatchHeader;
 use crate::types::{Offset, Timestamp};
 
@@ -31,6 +31,13 @@ pub struct Indexes {
     pub txns: Index<AbortedTxn>,
 }
 
+impl Indexes {
+    /// Whether no entry waits to be written.
+    fn are_written(&self) -> bool {
+        self.offsets.is_written() && self.times.is_written() && self.txns.is_written()
+    }
+}
+
 /// A segment.
 #[derive(Debug)]
 pub struct Segment {
@@ -38,7 +45,10 @@ pub struct Segment {
     pub base: Offset,
     /// Bytes of whole batches in its `.log`.
     pub len: u64,
-    file: Option<Arc<dyn File>>,
+    file: Slot,
+    /// The file while it holds bytes that someone waits for: a flush through the handle that wrote them
+    /// hears of every error.
+    unflushed: Option<Arc<dyn File>>,
     indexes: Option<Box<Indexes>>,
     /// Largest timestamp and last offset of the batch that has it; not known before it is asked for.
     newest: Option<(Timestamp, Offset)>,
@@ -59,7 +69,8 @@ impl Segment {
         Self {
             base,
             len,
-            file: None,
+            file: Slot::default(),
+            unflushed: None,
             indexes: None,
             newest: None,
             first_time: None,
@@ -77,7 +88,7 @@ impl Segment {
         // A leftover of this name holds nothing that the log knows of.
         file.set_len(0).at(&path)?;
         let mut this = Self::new(base, 0);
-        this.file = Some(file);
+        this.file.keep(&file);
         this.indexes = Some(Box::default());
         this.newest = Some((Timestamp::NONE, base));
         this.began = Some(now);
@@ -93,12 +104,20 @@ impl Segment {
     /// Its `.log`, opened if need be.
     pub fn file(&mut self, files: &dyn Files, dir: &Path) -> Result<Arc<dyn File>, LogError> {
         self.used = true;
-        if let Some(file) = &self.file {
-            return Ok(Arc::clone(file));
+        if let Some(file) = self.unflushed.clone().or_else(|| self.file.get()) {
+            return Ok(file);
         }
         let path = self.path(dir, Kind::Log);
         let file = files.open(&path, OpenMode::ReadWrite).at(&path)?;
-        Ok(Arc::clone(self.file.insert(file)))
+        self.file.keep(&file);
+        Ok(file)
+    }
+
+    /// Its `.log` for a flush that covers all that was written.
+    pub fn file_to_flush(&mut self, files: &dyn Files, dir: &Path) -> Result<Arc<dyn File>, LogError> {
+        let file = self.file(files, dir)?;
+        self.unflushed = None;
+        Ok(file)
     }
 
     /// Its indexes, opened if need be.
@@ -127,10 +146,16 @@ impl Segment {
         self.since_entry = 0;
     }
 
-    /// Lets go of what a sealed segment holds open and nobody used since the last call.
-    pub fn rest(&mut self) {
-        if !std::mem::take(&mut self.used) {
-            self.file = None;
+    /// Lets go of what it holds open, if nobody used it since the last call: the indexes, and of a sealed
+    /// segment the file.
+    pub fn rest(&mut self, is_active: bool) {
+        if std::mem::take(&mut self.used) {
+            return;
+        }
+        if !is_active {
+            self.file.clear();
+        }
+        if self.indexes.as_ref().is_some_and(|indexes| indexes.are_written()) {
             self.indexes = None;
         }
     }
@@ -181,18 +206,21 @@ impl Segment {
         &mut self,
         files: &dyn Files,
         dir: &Path,
+        config: &LogConfig,
         header: &BatchHeader,
         body: &[u8],
     ) -> Result<(), (LogError, bool)> {
-        let path = self.path(dir, Kind::Log);
         let file = self.file(files, dir).map_err(|error| (error, true))?;
+        if config.flush_messages <= 1 {
+            self.unflushed.get_or_insert_with(|| Arc::clone(&file));
+        }
         let head = header.to_bytes();
         let mut bufs = [IoSlice::new(&head), IoSlice::new(body)];
         match file.write_all_vectored_at(&mut bufs, self.len) {
             Ok(()) => Ok(()),
             Err(error) => {
                 let cut = file.set_len(self.len).is_ok();
-                Err((LogError::io(&path, error), cut))
+                Err((LogError::io(&self.path(dir, Kind::Log), error), cut))
             }
         }
     }

@@ -53,7 +53,8 @@ impl Storage for LocalLog {
     }
 
     fn bounds(&self) -> Bounds {
-        Bounds { start: self.log.log_start(), end: self.log.log_end(), durable: self.log.durable_end() }
+        let (start, end, durable) = self.log.bounds();
+        Bounds { start, end, durable }
     }
 
     fn last_stable_offset(&self, high_watermark: Offset) -> Offset {

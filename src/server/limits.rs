@@ -25,6 +25,8 @@ impl Default for Limits {
 /// Counts connections against the limits.
 #[derive(Debug)]
 pub(super) struct Connections {
+    /// What no change of the limits exceeds.
+    most: usize,
     state: Mutex<State>,
 }
 
@@ -44,9 +46,9 @@ pub(super) struct Slot {
 }
 
 impl Connections {
-    pub(super) fn new(limits: Limits) -> Arc<Self> {
+    pub(super) fn new(limits: Limits, most: usize) -> Arc<Self> {
         let state = State { limits, total: 0, by_ip: HashMap::new(), waiting: Vec::new() };
-        Arc::new(Self { state: Mutex::new(state) })
+        Arc::new(Self { most, state: Mutex::new(state) })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -78,9 +80,9 @@ impl Connections {
         Ok(Slot { connections: Arc::clone(self), ip })
     }
 
-    /// Waits until `max.connections` allows one more.
+    /// Waits until `max.connections` and the limit of open files allow one more.
     pub(super) async fn room(&self) {
-        self.wait(|state| state.total < state.limits.total).await;
+        self.wait(|state| state.total < state.limits.total.min(self.most)).await;
     }
 
     /// Waits until there is no connection.
@@ -131,7 +133,7 @@ mod tests {
     fn addresses_are_counted_on_their_own() {
         let (a, b): (IpAddr, IpAddr) = ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap());
         let limits = Limits { total: 9, per_ip: 1, overrides: HashMap::from([(b, 2)]) };
-        let connections = Connections::new(limits);
+        let connections = Connections::new(limits, usize::MAX);
         let first = connections.admit(a).unwrap();
         assert_eq!(connections.admit(a).unwrap_err(), 1);
         let _others = (connections.admit(b).unwrap(), connections.admit(b).unwrap());

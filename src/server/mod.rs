@@ -72,7 +72,7 @@ impl BoundServer {
         let addresses = self.addresses();
         let Self { config, listeners } = self;
         let (phase, receiver) = watch::channel(Phase::Run);
-        let connections = Connections::new(config.limits);
+        let connections = Connections::new(config.limits, config.max_sockets);
         let budget = Budget::new(config.request_memory, config.max_half_request);
         let metrics = Metrics::new(registry, &budget, &connections);
         let serving = Serving {

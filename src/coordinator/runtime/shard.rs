@@ -250,7 +250,7 @@ pub(super) fn view_of<'a>(
 /// What a client is told when the log takes no record, as Kafka tells it.
 pub(super) fn refusal(error: &LogError) -> ErrorCode {
     match error {
-        LogError::NoSpace { .. } => ErrorCode::COORDINATOR_NOT_AVAILABLE,
+        LogError::NoSpace { .. } | LogError::TooManyFiles { .. } => ErrorCode::COORDINATOR_NOT_AVAILABLE,
         LogError::InvalidProducerEpoch { .. } => ErrorCode::INVALID_PRODUCER_EPOCH,
         LogError::CoordinatorFenced { .. } => ErrorCode::TRANSACTION_COORDINATOR_FENCED,
         LogError::InvalidTransactionState { .. } => ErrorCode::INVALID_TXN_STATE,
