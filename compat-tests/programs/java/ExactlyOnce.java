@@ -106,7 +106,7 @@ public final class ExactlyOnce {
 
     /**
      * Ends a transaction as was decided before; an error means that its producer is of no more use. All is sent
-     * before: a commit may overtake what was given to the client only just now (seen with 4.3.1, on Kafka too).
+     * before: a commit may overtake what was given to the client only just now (seen with 4.3.1, against Kafka too).
      */
     private static void end(KafkaProducer<String, String> producer, boolean commit) {
         producer.flush();

@@ -7,6 +7,8 @@
 //! between accounts within one partition, in several batches, and notes each transfer in a journal that all share.
 //! Some transactions are aborted on purpose. Clients are killed too, now and then.
 //!
+//! The first half of a run has transaction version 1, then the cluster is upgraded to version 2 under way.
+//!
 //! At every look: the numbers of a key come in order, none twice, none left out; no aborted record is seen; what was
 //! seen is never gone; the total of each partition of the bank is zero whenever the last stable offset is reached.
 //! In the end: every copy is what was fed, each transfer that was acknowledged is there, none that was not tried, in
@@ -32,6 +34,9 @@ use compat_tests::{unique, wait_for};
 use player::Player;
 use serde_json::{Value, json};
 
+/// Kinds of a change of a feature's level.
+const UPGRADE: i8 = 1;
+const SAFE_DOWNGRADE: i8 = 2;
 const USUAL: Duration = Duration::from_secs(35);
 const PATIENCE: Duration = Duration::from_secs(90);
 /// A look at the books, unless the broker is gone.
@@ -111,6 +116,7 @@ fn nothing_is_lost_nothing_comes_twice_and_nothing_aborted_is_seen() {
     let (address, books) = (target.address(), Books::new(&prefix));
     let mut run = Run { target, address, dice: Dice(seed), books, connection: None, kills: 0, looks: 0 };
     run.create_topics();
+    run.set_transaction_version(1, SAFE_DOWNGRADE);
     let mut players = players(&run.address, &prefix, &mut run.dice, folder.path());
     run.torture(&mut players, length);
     run.settle(&mut players, &prefix);
@@ -182,6 +188,17 @@ impl Run {
         }
     }
 
+    /// Tells a broker of ours which protocol of transactions is in force: with version 2 every end of a transaction
+    /// is a new epoch, and producing to a partition adds it (KIP-890).
+    fn set_transaction_version(&mut self, level: i16, kind: i8) {
+        if let Target::Given(_) = self.target {
+            return;
+        }
+        let update = json!({"feature": "transaction.version", "maxVersionLevel": level, "upgradeType": kind});
+        let reply = self.call("UpdateFeatures", 1, &json!({"timeoutMs": 10_000, "featureUpdates": [update]}));
+        assert_eq!(reply["errorCode"], 0, "{reply}");
+    }
+
     /// One look at the books; a broker that is gone is looked at later.
     fn look(&mut self) -> bool {
         if self.connection.is_none() {
@@ -215,8 +232,15 @@ impl Run {
         };
         wait_for("a record at the last stage", PATIENCE, || moving(self));
         tell(&format!("under way after {:?}", begun.elapsed()));
-        let (end, mut said) = (Instant::now() + length, Instant::now());
+        let (half, end) = (Instant::now() + length / 2, Instant::now() + length);
+        let (mut said, mut is_upgraded) = (Instant::now(), false);
         while Instant::now() < end {
+            if !is_upgraded && Instant::now() > half {
+                is_upgraded = true;
+                self.connection = None;
+                self.set_transaction_version(2, UPGRADE);
+                self.report();
+            }
             let up = match self.dice.below(10) {
                 0 | 1 => self.dice.below(500),
                 2 => 4000 + self.dice.below(4000),
