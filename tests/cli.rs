@@ -21,6 +21,13 @@ fn help_teaches_by_examples() {
         &["topic", "--help"],
         &["produce", "--help"],
         &["consume", "--help"],
+        &["bench", "--help"],
+        &["bench", "produce", "--help"],
+        &["bench", "consume", "--help"],
+        &["bench", "latency", "--help"],
+        &["bench", "groups", "--help"],
+        &["bench", "connections", "--help"],
+        &["bench", "mix", "--help"],
     ] {
         let output = klamm(command);
         assert_eq!(output.status.code(), Some(0), "{command:?}");
@@ -57,7 +64,7 @@ fn a_wrong_configuration_ends_with_1_and_names_the_option() {
 #[test]
 fn without_a_broker_the_tools_say_how_to_start_one() {
     let free = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").to_string();
-    for command in [&["topic", "list"][..], &["produce", "t"], &["consume", "t"]] {
+    for command in [&["topic", "list"][..], &["produce", "t"], &["consume", "t"], &["bench", "produce"]] {
         let output = klamm(&[command, &["-b", &free]].concat());
         assert_eq!(output.status.code(), Some(1), "{command:?}");
         let complaint = text(&output.stderr);

@@ -10,6 +10,7 @@
 #![warn(clippy::indexing_slicing)]
 
 mod base64;
+mod bench;
 mod check;
 pub mod client;
 mod consume;
@@ -62,6 +63,7 @@ enum Command {
     Group(group::Args),
     Produce(Box<produce::Args>),
     Consume(Box<consume::Args>),
+    Bench(Box<bench::Args>),
     Dump(dump::Args),
     Check(check::Args),
     Format(Box<format::Args>),
@@ -75,6 +77,7 @@ impl Command {
             Self::Group(args) => group::run(args, out),
             Self::Produce(args) => produce::run(args),
             Self::Consume(args) => consume::run(args, out),
+            Self::Bench(args) => bench::run(args, out),
             Self::Dump(args) => dump::run(args, out),
             Self::Check(args) => check::run(args, out),
             Self::Format(args) => format::run(args, out),

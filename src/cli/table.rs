@@ -43,7 +43,7 @@ impl Table {
         let head = self.head.get(index).map_or(0, |head| head.chars().count());
         Column {
             width: cells().map(|cell| cell.chars().count()).max().unwrap_or(0).max(head),
-            is_numeric: cells().all(|cell| cell == "-" || cell.parse::<i64>().is_ok()),
+            is_numeric: cells().all(|cell| cell == "-" || cell.parse::<f64>().is_ok()),
         }
     }
 }

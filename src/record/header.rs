@@ -319,7 +319,7 @@ impl BatchHeader {
 
     /// The CRC of this header's part and a body whose own CRC-32C is given.
     #[must_use]
-    pub(super) fn crc_with_body(&self, body_crc: u32, body_len: usize) -> u32 {
+    pub fn crc_with_body(&self, body_crc: u32, body_len: usize) -> u32 {
         crc32c::crc32c_combine(self.crc_of_header_part(), body_crc, body_len)
     }
 

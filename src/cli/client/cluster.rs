@@ -167,6 +167,17 @@ impl Cluster {
         Ok(self.brokers.entry(id).or_insert(connection))
     }
 
+    /// A new connection to a broker, of which the cluster keeps nothing.
+    ///
+    /// # Errors
+    /// [`ClientError::Unreachable`], also if no such broker is known.
+    pub fn open(&self, id: i32) -> Result<Connection, ClientError> {
+        match self.addresses.get(&id) {
+            Some(address) => Connection::open(address, self.timeout),
+            None => Err(self.unreachable(&format!("broker {id} is not known"))),
+        }
+    }
+
     /// Node ids of all brokers that run.
     #[must_use]
     pub fn broker_ids(&self) -> Vec<i32> {

@@ -11,9 +11,9 @@ use crate::schema::{Api, ErrorCode, Reader};
 use crate::wire::{frame, request};
 
 /// Largest reply accepted, in bytes. A fetch asks for far less; a larger claim is not Kafka's.
-const MAX_REPLY: usize = 256 << 20;
+pub const MAX_REPLY: usize = 256 << 20;
 /// How this program names itself to brokers.
-const CLIENT_ID: &str = "klamm";
+pub const CLIENT_ID: &str = "klamm";
 /// What a reply buffer starts with, in bytes; it grows as bytes arrive.
 const FIRST_BUFFER: usize = 64 * 1024;
 
@@ -105,6 +105,12 @@ impl Connection {
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// The socket alone, for who writes and reads frames without help. No reply may be outstanding.
+    #[must_use]
+    pub fn into_stream(self) -> TcpStream {
+        self.stream
     }
 
     /// A broker that does not know the version asked for answers as version 0, and is asked again so.

@@ -14,6 +14,8 @@ use crate::schema::clients::offset_fetch_request::{OffsetFetchRequest, OffsetFet
 
 /// FindCoordinator's key type of groups.
 const GROUP_KEY: i8 = 0;
+/// FindCoordinator's key type of transactional ids.
+const TRANSACTION_KEY: i8 = 1;
 /// The type of a group on brokers that do not know types yet.
 const CLASSIC: &str = "classic";
 
@@ -46,11 +48,28 @@ impl Cluster {
     /// # Errors
     /// [`ClientError::Refused`], retriable while there is no coordinator.
     pub fn coordinator(&mut self, group: &str) -> Result<i32, ClientError> {
+        self.find_coordinator(group, GROUP_KEY, || subject(group))
+    }
+
+    /// Node id of the broker that coordinates the transactions of a transactional id; asked for once.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`], retriable while there is no coordinator.
+    pub fn transaction_coordinator(&mut self, id: &str) -> Result<i32, ClientError> {
+        self.find_coordinator(id, TRANSACTION_KEY, || format!("transactional id {id}"))
+    }
+
+    fn find_coordinator(
+        &mut self,
+        key: &str,
+        key_type: i8,
+        subject: impl FnOnce() -> String,
+    ) -> Result<i32, ClientError> {
         // Old brokers take one key, newer ones a list.
         let request = FindCoordinatorRequest {
-            key: group.into(),
-            key_type: GROUP_KEY,
-            coordinator_keys: vec![group.into()],
+            key: key.into(),
+            key_type,
+            coordinator_keys: vec![key.into()],
             ..Default::default()
         };
         let reply = self.ask(&request)?;
@@ -59,7 +78,7 @@ impl Cluster {
             Some(found) => (found.error_code, &found.error_message, found.node_id),
             None => (response.error_code, &response.error_message, response.node_id),
         };
-        ClientError::check(code, message.as_deref(), || format!("the coordinator of group {group}"))?;
+        ClientError::check(code, message.as_deref(), || format!("the coordinator of {}", subject()))?;
         Ok(node)
     }
 

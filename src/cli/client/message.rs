@@ -71,4 +71,15 @@ requests! {
     offset_fetch_request::OffsetFetchRequest<'_> => offset_fetch_response::OffsetFetchResponse<'a>, up to 9;
     offset_commit_request::OffsetCommitRequest<'_> => offset_commit_response::OffsetCommitResponse<'a>, up to 9;
     offset_delete_request::OffsetDeleteRequest<'_> => offset_delete_response::OffsetDeleteResponse<'a>;
+    // The coordinator of version 4 and later is asked by brokers.
+    add_partitions_to_txn_request::AddPartitionsToTxnRequest<'_>
+        => add_partitions_to_txn_response::AddPartitionsToTxnResponse<'a>, up to 3;
+    // From version 5 on, the end of a transaction changes the producer's epoch.
+    end_txn_request::EndTxnRequest<'_> => end_txn_response::EndTxnResponse, up to 4;
+    join_group_request::JoinGroupRequest<'_> => join_group_response::JoinGroupResponse<'a>;
+    sync_group_request::SyncGroupRequest<'_> => sync_group_response::SyncGroupResponse<'a>;
+    heartbeat_request::HeartbeatRequest<'_> => heartbeat_response::HeartbeatResponse;
+    leave_group_request::LeaveGroupRequest<'_> => leave_group_response::LeaveGroupResponse<'a>;
+    consumer_group_heartbeat_request::ConsumerGroupHeartbeatRequest<'_>
+        => consumer_group_heartbeat_response::ConsumerGroupHeartbeatResponse<'a>;
 }

@@ -11,7 +11,7 @@ mod message;
 mod offsets;
 
 pub use cluster::{Cluster, Options, Partition, Topic, parse_servers};
-pub use connection::{Connection, Reply, Ticket};
+pub use connection::{CLIENT_ID, Connection, MAX_REPLY, Reply, Ticket};
 pub use error::ClientError;
 pub use groups::{Committed, ListedGroup};
 pub use message::Request;

@@ -2,7 +2,7 @@
 
 mod batch;
 mod input;
-mod partitioner;
+pub(super) mod partitioner;
 mod producer;
 mod source;
 
@@ -93,12 +93,12 @@ fn separator(text: &str) -> Result<Bytes, String> {
     }
 }
 
-fn codec() -> impl TypedValueParser<Value = Codec> {
+pub(super) fn codec() -> impl TypedValueParser<Value = Codec> {
     PossibleValuesParser::new(Codec::ALL.map(Codec::name))
         .map(|name| Codec::ALL.into_iter().find(|codec| codec.name() == name).unwrap_or_default())
 }
 
-fn acks() -> impl TypedValueParser<Value = i16> {
+pub(super) fn acks() -> impl TypedValueParser<Value = i16> {
     PossibleValuesParser::new(["all", "-1", "1", "0"]).map(|text| text.parse().unwrap_or(-1))
 }
 
