@@ -159,7 +159,7 @@ fn cluster_id(
     let mut cluster: Option<&str> = None;
     for place in located {
         let Some(meta) = &place.meta else { continue };
-        meta.check(place.directory.path(), node, loaded.cluster_id.as_deref())?;
+        meta.check(place.directory.path(), node, None)?;
         let known = *cluster.get_or_insert(&meta.cluster_id);
         if known != meta.cluster_id {
             return Err(DirectoryError::Mixed {
@@ -168,6 +168,12 @@ fn cluster_id(
                 cluster: known.to_owned(),
             });
         }
+    }
+    if let (Some(known), Some(wanted)) = (cluster, loaded.cluster_id.as_deref())
+        && known != wanted
+    {
+        // As in Kafka's images, which leave a formatted directory as it is.
+        tracing::warn!("CLUSTER_ID is {wanted}, but the data belongs to cluster {known}, which counts");
     }
     let new = || loaded.cluster_id.clone().unwrap_or_else(|| environment.rng.uuid().to_string());
     Ok(cluster.map_or_else(new, str::to_owned))

@@ -2,7 +2,8 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use super::{CliError, serve};
+use super::CliError;
+use super::configuration::{environment, read_properties};
 use crate::config::{self, Loaded, Sources};
 use crate::env::{Clock, RealFiles, SystemClock, SystemRng};
 use crate::inspect::format::{self, Outcome, Quorum, Request};
@@ -83,9 +84,12 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), CliError> {
 }
 
 fn load(path: Option<&PathBuf>) -> Result<Loaded, CliError> {
-    let text = path.map(|path| serve::read_properties(path)).transpose()?;
+    let text = path.map(|path| read_properties(path)).transpose()?;
     let file = text.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
-    config::load(&Sources { file, ..Sources::default() }).map_err(|e| CliError::failed(e.to_string()))
+    // The broker that will serve these directories sees the same variables.
+    let environment = environment();
+    config::load(&Sources { file, environment: &environment, ..Sources::default() })
+        .map_err(|e| CliError::failed(e.to_string()))
 }
 
 fn make(args: &Args, out: &mut dyn Write) -> Result<(), CliError> {

@@ -3,7 +3,7 @@
 //! Owns the subcommands, one file each: their options, their help, what they print and with which code
 //! they exit. `serve` starts the broker, `dump`, `check` and `format` read directories through
 //! `inspect`, and the others are clients that know a broker only by its wire ([`client`]), so they
-//! work against any Kafka.
+//! work against any Kafka. Called by the name of one of Kafka's tools it is that tool ([`kafka`]).
 //! Promises: results go to stdout, everything else to stderr; a reader that closes the pipe ends a
 //! command quietly; an error says what to do next.
 //! Must not know: how a broker does anything. No room may import this one.
@@ -13,12 +13,15 @@ mod base64;
 mod bench;
 mod check;
 pub mod client;
+mod configuration;
 mod consume;
 mod dump;
 mod error;
 mod escape;
 mod format;
 mod group;
+mod health;
+mod kafka;
 mod logging;
 mod produce;
 mod progress;
@@ -59,6 +62,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Args),
+    Health(health::Args),
     Topic(topic::Args),
     Group(group::Args),
     Produce(Box<produce::Args>),
@@ -69,10 +73,17 @@ enum Command {
     Format(Box<format::Args>),
 }
 
+impl Cli {
+    fn chosen(self) -> Command {
+        self.command.unwrap_or_else(|| Command::Serve(serve::Args::default()))
+    }
+}
+
 impl Command {
     fn run(&self, out: &mut dyn Write) -> Result<(), CliError> {
         match self {
             Self::Serve(args) => serve::run(args),
+            Self::Health(args) => health::run(args, out),
             Self::Topic(args) => topic::run(args, out),
             Self::Group(args) => group::run(args, out),
             Self::Produce(args) => produce::run(args),
@@ -104,6 +115,10 @@ pub fn main() -> ExitCode {
 /// Runs the program with these arguments, the program's name first. See [`main`] for the codes.
 #[must_use]
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(code) = kafka::run(&arguments) {
+        return code;
+    }
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
@@ -112,9 +127,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    let command = cli.command.unwrap_or_else(|| Command::Serve(serve::Args::default()));
+    finish(|out| cli.chosen().run(out))
+}
+
+/// Does the work with standard output, and turns its end into an exit code.
+fn finish(work: impl FnOnce(&mut dyn Write) -> Result<(), CliError>) -> ExitCode {
     let mut out = BufWriter::with_capacity(STDOUT_BUFFER, io::stdout().lock());
-    let result = command.run(&mut out).and_then(|()| out.flush().map_err(CliError::from));
+    let result = work(&mut out).and_then(|()| out.flush().map_err(CliError::from));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is_closed_pipe() => ExitCode::SUCCESS,
@@ -146,8 +165,11 @@ mod tests {
         assert_eq!(
             args,
             serve::Args {
-                properties: Some("a.properties".into()),
-                overrides: vec!["a=b".into()],
+                configuration: configuration::Configuration {
+                    properties: Some("a.properties".into()),
+                    overrides: vec!["a=b".into()],
+                    container: false,
+                },
                 ..serve::Args::default()
             }
         );

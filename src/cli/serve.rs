@@ -1,15 +1,15 @@
 //! `klamm serve`: start the broker.
-use std::io;
+use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::configuration::Configuration;
 use super::{CliError, logging};
 use crate::broker::{Broker, Environment};
-use crate::config::{self, Loaded, Severity, Sources};
-use crate::env::{RealFiles, SystemClock, SystemRng, read_small};
+use crate::config::{Loaded, Severity};
+use crate::env::{RealFiles, SystemClock, SystemRng};
 
 /// Fewest threads that serve connections.
 const MIN_WORKERS: usize = 2;
@@ -30,12 +30,8 @@ What counts more comes later: defaults, the file, KAFKA_* variables as Kafka's i
 #[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// A server.properties as Kafka reads it
-    #[arg(value_name = "server.properties")]
-    pub properties: Option<PathBuf>,
-    /// Set one option, over what the file says; may be repeated
-    #[arg(long = "override", value_name = "KEY=VALUE")]
-    pub overrides: Vec<String>,
+    #[command(flatten)]
+    pub configuration: Configuration,
     /// Form of log lines: auto (colours on a terminal), text, json; sets klamm.log.format
     #[arg(long, value_name = "FORMAT")]
     pub log_format: Option<String>,
@@ -45,11 +41,11 @@ pub struct Args {
 }
 
 impl Args {
-    /// What stands over the file; the flags about the log are short for options.
-    fn overrides(&self) -> Vec<String> {
+    /// The flags about the log are short for options.
+    fn log_options(&self) -> Vec<String> {
         let format = self.log_format.iter().map(|format| format!("klamm.log.format={format}"));
         let level = self.log_level.iter().map(|level| format!("klamm.log.level={level}"));
-        self.overrides.iter().cloned().chain(format).chain(level).collect()
+        format.chain(level).collect()
     }
 }
 
@@ -58,7 +54,7 @@ impl Args {
 /// # Errors
 /// All that is wrong with the configuration, or what kept the broker from starting or ended it.
 pub fn run(args: &Args) -> Result<(), CliError> {
-    let loaded = load(args)?;
+    let loaded = args.configuration.load(&args.log_options())?;
     logging::start(loaded.broker.klamm_log_format, &loaded.broker.klamm_log_level)?;
     for notice in &loaded.notices {
         match notice.severity {
@@ -67,26 +63,6 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         }
     }
     start_broker(loaded)
-}
-
-fn load(args: &Args) -> Result<Loaded, CliError> {
-    let text = args.properties.as_deref().map(read_properties).transpose()?;
-    let environment: Vec<(String, String)> = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect();
-    let sources = Sources {
-        file: text.as_ref().map(|(name, text)| (name.as_str(), text.as_str())),
-        environment: &environment,
-        overrides: &args.overrides(),
-    };
-    config::load(&sources).map_err(|rejected| CliError::failed(rejected.to_string()))
-}
-
-/// Name and text of a file.
-pub(super) fn read_properties(path: &Path) -> Result<(String, String), CliError> {
-    let bytes = read_small(&RealFiles, path)
-        .map_err(|error| CliError::failed(format!("the configuration cannot be read: {error}")))?;
-    Ok((path.display().to_string(), String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 /// The one place where the command line meets the broker.
@@ -117,10 +93,14 @@ async fn serve(loaded: Loaded) -> Result<(), CliError> {
         rng: Arc::new(SystemRng),
     };
     let data = loaded.broker.log_dirs.join(",");
+    let as_kafka = loaded.broker.klamm_announce_as_kafka.then_some(loaded.broker.node_id);
     let mut signals = Signals::listen().map_err(|error| CliError::failed(error.to_string()))?;
     let broker =
         Broker::start(loaded, environment).await.map_err(|error| CliError::failed(error.to_string()))?;
     announce(&broker, &data);
+    if let Some(node) = as_kafka {
+        announce_as_kafka(node)?;
+    }
     tokio::select! {
         reason = broker.failed() => return Err(CliError::failed(format!("the broker cannot go on: {reason}"))),
         () = signals.next() => tracing::info!("stopping; a second signal stops at once"),
@@ -146,6 +126,17 @@ fn announce(broker: &Broker, data: &str) {
         "listening on {}, data in {data}; try: echo hello | klamm produce -b {first} greetings",
         listening.join(", ")
     );
+}
+
+/// What the log of some Kafka says when it is ready, of what programs wait for on standard output.
+fn announce_as_kafka(node: i32) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "Creating new log file")?;
+    writeln!(out, "[Controller id={node}] Checking need to trigger auto leader balancing")?;
+    writeln!(out, "[KafkaServer id={node}] started")?;
+    writeln!(out, "[BrokerLifecycleManager id={node}] Transitioning from RECOVERY to RUNNING.")?;
+    writeln!(out, "[KafkaRaftServer nodeId={node}] Kafka Server started")?;
+    out.flush()
 }
 
 /// SIGTERM and SIGINT.

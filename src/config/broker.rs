@@ -156,6 +156,7 @@ typed! { Scope::Broker;
         transactional_id_expiration_ms: i32 = "transactional.id.expiration.ms",
         klamm_allow_unprotected: bool = "klamm.allow.unprotected",
         klamm_replication_clamp: bool = "klamm.replication.clamp",
+        klamm_announce_as_kafka: bool = "klamm.announce.as.kafka",
         /// A filter in the syntax of the `tracing` crates.
         klamm_log_level: String = "klamm.log.level",
     } plus {

@@ -1,6 +1,7 @@
 //! From the texts that a user gives to one checked configuration, or to all that is wrong with it.
 //!
-//! What counts more comes later: defaults, the file, `KAFKA_*` variables, `--override` flags.
+//! What counts more comes later: defaults, those of a container image, the file, `KAFKA_*` variables,
+//! `--override` flags.
 use std::collections::BTreeMap;
 
 use super::broker::BrokerConfig;
@@ -16,6 +17,9 @@ use super::value::Value;
 /// What a configuration is made of.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sources<'a> {
+    /// What stands in for options that nothing below says: see
+    /// [`container_defaults`](super::container_defaults).
+    pub image: &'a [(String, String)],
     /// Name and text of the `.properties` file, if there is one.
     pub file: Option<(&'a str, &'a str)>,
     /// The environment: names and values, in any order.
@@ -71,6 +75,9 @@ fn cluster_id(environment: &[(String, String)]) -> Option<String> {
 /// The entry that counts for each name.
 fn collect(sources: &Sources<'_>, problems: &mut Problems) -> BTreeMap<String, (String, Place)> {
     let mut entries = BTreeMap::new();
+    for (name, value) in sources.image {
+        entries.insert(name.clone(), (value.clone(), Place::Image));
+    }
     if let Some((file, text)) = sources.file {
         collect_file(file, text, &mut entries, problems);
     }

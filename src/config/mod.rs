@@ -14,6 +14,7 @@
 
 mod broker;
 mod check;
+mod container;
 mod describe;
 mod differences;
 mod environment;
@@ -31,6 +32,7 @@ mod validate;
 mod value;
 
 pub use broker::{BrokerConfig, LogFormat, ProduceValidation};
+pub use container::{DATA as CONTAINER_DATA, MOUNTED_FILE, container_defaults};
 pub use describe::{
     Described, DescribedSynonym, describe_broker, describe_client_metrics, describe_cluster_default,
     describe_group, describe_topic,

@@ -4,6 +4,8 @@ use std::fmt;
 /// Where a value was written. The order is that of precedence.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
+    /// A default of the container image.
+    Image,
     /// A line of a file.
     File {
         /// Name of the file, as the user gave it.
@@ -22,6 +24,7 @@ pub enum Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Image => f.write_str("default of the image"),
             Self::File { name, line } => write!(f, "{name}:{line}"),
             Self::Variable(name) => write!(f, "environment variable {name}"),
             Self::Override => f.write_str("--override"),

@@ -168,6 +168,11 @@ impl Connection {
             .ok_or_else(|| self.no_common_version::<R>())
     }
 
+    /// The APIs that the broker speaks: key, lowest and highest version of each.
+    pub fn versions(&self) -> impl Iterator<Item = (i16, i16, i16)> {
+        self.versions.iter().map(|range| (range.key, range.min, range.max))
+    }
+
     /// Sends a request and waits for its reply.
     ///
     /// # Errors

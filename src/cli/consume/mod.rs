@@ -6,10 +6,12 @@ mod layout;
 mod start;
 
 use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
 
 use super::client::{Cluster, Isolation, Options};
 use super::progress::Progress;
 use super::{CliError, escape};
+use crate::env::{Clock, SystemClock};
 use crate::record::{BatchView, Batches, Record};
 use crate::schema::Records;
 use crate::schema::clients::fetch_response::PartitionData;
@@ -59,6 +61,9 @@ pub struct Args {
     /// Stop at what is the end now
     #[arg(short, long)]
     exit: bool,
+    /// Stop when nothing has come for so long
+    #[arg(long, value_name = "MS")]
+    idle: Option<u64>,
     /// Leave out records of transactions that are open or aborted
     #[arg(long)]
     read_committed: bool,
@@ -129,6 +134,8 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), CliError> {
         layout: args.layout()?,
         isolation,
         left: args.max.unwrap_or(u64::MAX),
+        idle: args.idle.map(Duration::from_millis),
+        clock: SystemClock::new(),
         progress: Progress::new("read", !io::stdout().is_terminal()),
     };
     let result = printer.print_all(&mut fetcher);
@@ -142,12 +149,17 @@ struct Printer<'a> {
     layout: Layout,
     isolation: Isolation,
     left: u64,
+    /// How long nothing may come.
+    idle: Option<Duration>,
+    clock: SystemClock,
     progress: Progress,
 }
 
 impl Printer<'_> {
     fn print_all(&mut self, fetcher: &mut Fetcher) -> Result<(), CliError> {
+        let mut last = self.clock.elapsed();
         while self.left > 0 {
+            let before = self.left;
             let round = fetcher.next();
             for remark in std::mem::take(&mut fetcher.remarks) {
                 self.progress.clear();
@@ -158,6 +170,12 @@ impl Printer<'_> {
             // Whoever reads must not wait for what was read already.
             self.out.flush()?;
             self.progress.show();
+            let now = self.clock.elapsed();
+            if self.left < before {
+                last = now;
+            } else if self.idle.is_some_and(|idle| now.saturating_sub(last) >= idle) {
+                break;
+            }
         }
         Ok(())
     }

@@ -9,6 +9,8 @@ pub(super) const OPTIONS: &[Opt] = &[
         .doc("Creates a topic with one replica where more are asked for than there are nodes, instead of refusing it."),
     string("klamm.produce.validation").default("record").one_of(&["record", "header"]).medium()
         .doc("How far a produced batch is checked before it is stored: every `record`, as Kafka does, or only its `header` and checksum."),
+    boolean("klamm.announce.as.kafka").default("false").low()
+        .doc("Prints, once the broker is ready, the lines on standard output by which Testcontainers modules and other programs know that Kafka has started."),
     string("klamm.log.format").default("auto").one_of(&["auto", "text", "json"]).low()
         .doc("Form of Klamm's own log lines; `auto` is text, in colour on a terminal."),
     string("klamm.log.level").default("info").low()
