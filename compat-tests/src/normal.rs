@@ -34,7 +34,11 @@ const NAMES: &[&str] = &[
     "user",
 ];
 
-/// Masks and sorts a reply. `topics` knows the names of topic ids (as the script writes ids).
+/// Arrays without an order whose elements have no name.
+const UNORDERED: &[&str] = &["activeProducers", "partitions"];
+
+/// Masks and sorts a reply. `topics` knows the names of topic ids (as the script writes ids) and of producer
+/// ids.
 #[must_use]
 pub fn normal(reply: &Value, topics: &HashMap<String, String>) -> Value {
     field("", reply, topics)
@@ -56,14 +60,14 @@ fn field(key: &str, value: &Value, topics: &HashMap<String, String>) -> Value {
         Value::Array(items) => {
             let mut out: Vec<Value> = items.iter().map(|v| field(key, v, topics)).collect();
             out.retain(|v| label(v).is_none_or(|l| l != BARRIER));
-            if out.iter().all(|v| label(v).is_some()) {
+            if UNORDERED.contains(&key) || out.iter().all(|v| label(v).is_some()) {
                 out.sort_by_cached_key(|v| (label(v).map(|l| (l.len(), l)), v.to_string()));
             }
             Value::Array(out)
         }
         Value::String(text) => string(key, text, topics).into(),
         Value::Number(n) => {
-            n.as_i64().and_then(|n| number(key, n)).map_or_else(|| value.clone(), Value::from)
+            n.as_i64().and_then(|n| number(key, n, topics)).map_or_else(|| value.clone(), Value::from)
         }
         other => other.clone(),
     }
@@ -98,8 +102,13 @@ fn without_ports(text: &str) -> String {
     out
 }
 
-fn number(key: &str, n: i64) -> Option<String> {
+fn number(key: &str, n: i64, names: &HashMap<String, String>) -> Option<String> {
     let lower = key.to_lowercase();
+    if key == "producerId"
+        && let Some(name) = names.get(&n.to_string())
+    {
+        return Some(format!("<{name}>"));
+    }
     let masked = match key {
         "port" | "sessionId" | "totalBytes" | "usableBytes" | "finalizedFeaturesEpoch" | "brokerEpoch" => {
             n > 0

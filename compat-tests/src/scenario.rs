@@ -94,7 +94,20 @@ pub fn all() -> Vec<String> {
     names
 }
 
+/// A script; one that goes on with another one's steps (`then`) has them behind its own.
 fn script(name: &str) -> Value {
+    let mut script = parsed(name);
+    if let Some(next) = script["then"].as_str() {
+        let more = parsed(next);
+        for key in ["options", "steps"] {
+            let both = [&script[key], &more[key]].into_iter().filter_map(Value::as_array);
+            script[key] = both.flatten().cloned().collect();
+        }
+    }
+    script
+}
+
+fn parsed(name: &str) -> Value {
     let path = folder().join(format!("scenarios/{name}.json"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
@@ -179,7 +192,7 @@ struct Player<'a> {
     recording: bool,
     connections: HashMap<String, Connection>,
     variables: HashMap<String, Value>,
-    /// Names of topics by id.
+    /// Names of topics and producers by id.
     ids: HashMap<String, String>,
     barriers: u32,
     replies: Vec<Reply>,
@@ -224,6 +237,9 @@ impl Player<'_> {
         let request = if request.is_null() { json!({}) } else { request };
         let body = api.encode_request(&request, version);
         let title = format!("{name} v{version} {}", text(step, "name")).replace("$v", &each.to_string());
+        for _ in 1..step["repeat"].as_u64().unwrap_or(1) {
+            let _ = self.exchange(step, api, version, &body);
+        }
         let end = Instant::now() + UNTIL;
         let reply = loop {
             let reply = self.exchange(step, api, version, &body);
@@ -237,6 +253,9 @@ impl Player<'_> {
         };
         for (variable, pointer) in step["save"].as_object().into_iter().flatten() {
             let value = pointer.as_str().and_then(|p| reply.pointer(p)).cloned().unwrap_or_default();
+            if pointer.as_str().is_some_and(|p| p.ends_with("/producerId")) {
+                self.ids.insert(value.to_string(), variable.clone());
+            }
             self.variables.insert(format!("${variable}"), value);
         }
         if self.recording && CHANGING.contains(&name) {
@@ -381,9 +400,11 @@ fn spelled_out(step: &Value) -> Value {
         let records = json!({ "batches": step["batches"] });
         let partition = json!({"index": or("partition", json!(0)), "records": records});
         let topic = json!({"name": name, "partitionData": [partition]});
-        let request = json!({"acks": or("acks", json!(-1)), "timeoutMs": 5000, "topicData": [topic]});
+        let id = &step["transactionalId"];
+        let request = json!({"transactionalId": id, "acks": or("acks", json!(-1)), "timeoutMs": 5000, "topicData": [topic]});
         let title = format!("to {name}: {}", text(step, "name"));
-        return json!({"name": title, "api": "Produce", "versions": [12], "request": request});
+        let (versions, until) = (or("versions", json!([12])), &step["until"]);
+        return json!({"name": title, "api": "Produce", "versions": versions, "request": request, "until": until});
     }
     step.clone()
 }
@@ -396,6 +417,7 @@ fn check_fields(step: &Value) {
         "request",
         "save",
         "until",
+        "repeat",
         "connection",
         "reply",
         "mask",

@@ -30,5 +30,18 @@ scenarios!(
     produce,
     raw,
     topics,
+    txn_admin,
+    txn_data,
+    txn_data_v1,
+    txn_ends,
+    txn_ends_v1,
+    txn_exhaustion,
+    txn_markers,
+    txn_markers_v1,
+    txn_offsets,
+    txn_offsets_v1,
+    txn_producers,
+    txn_producers_v1,
+    txn_time,
     versions
 );

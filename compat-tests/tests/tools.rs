@@ -4,10 +4,14 @@ use std::path::PathBuf;
 use std::sync::MutexGuard;
 use std::time::Duration;
 
-use compat_tests::broker::Target;
+use compat_tests::batch;
+use compat_tests::broker::{Broker, Target};
+use compat_tests::dynamic::hex;
 use compat_tests::java::{Jvm, alone};
 use compat_tests::programs::Ran;
-use compat_tests::unique;
+use compat_tests::wire::Connection;
+use compat_tests::{unique, wait_for};
+use serde_json::{Value, json};
 
 /// A broker stops in order within this.
 const STOP: Duration = Duration::from_secs(10);
@@ -417,4 +421,97 @@ fn performance_and_verifiable_producers() {
     let out = bench.good("kafka-get-offsets", &["--topic", &topic, "--time", "latest"]);
     let sum: i64 = out.lines().filter_map(|l| l.rsplit(':').next()?.parse::<i64>().ok()).sum();
     assert_eq!(sum, 6200, "{out}");
+}
+
+/// Sends requests of the old transaction protocol as they are, for what no client would do.
+struct Raw(Connection);
+
+impl Raw {
+    fn ask(&mut self, api: &str, version: i16, request: &Value) -> Value {
+        self.0.call(api, version, request).unwrap_or_else(|e| panic!("{api}: {e}"))
+    }
+
+    /// Takes a transactional id.
+    fn take(&mut self, id: &str) -> (i64, i64) {
+        let find = json!({"keyType": 1, "coordinatorKeys": [id]});
+        let init = json!({"transactionalId": id, "transactionTimeoutMs": 600_000});
+        wait_for("the producer's id", STOP, || {
+            let _ = self.ask("FindCoordinator", 6, &find);
+            let reply = self.ask("InitProducerId", 5, &init);
+            let known = |name: &str| reply[name].as_i64().filter(|_| reply["errorCode"] == 0);
+            known("producerId").zip(known("producerEpoch"))
+        })
+    }
+
+    /// Writes in a transaction; a broker that does not ask the coordinator takes it.
+    fn write(&mut self, id: &str, topic: &str, (producer, epoch): (i64, i64)) {
+        let records = batch::build(&json!({"records": [["k", "v"]], "producerId": producer,
+            "producerEpoch": epoch, "baseSequence": 0, "attributes": 16}));
+        let data = json!([{"index": 0, "records": hex(&records)}]);
+        let reply = self.ask(
+            "Produce",
+            11,
+            &json!({"transactionalId": id, "acks": -1, "timeoutMs": 5000,
+                "topicData": [{"name": topic, "partitionData": data}]}),
+        );
+        assert_eq!(reply["responses"][0]["partitionResponses"][0]["errorCode"], 0, "{reply}");
+    }
+}
+
+#[test]
+fn transactions() {
+    let Some(mut bench) = Bench::new() else { return };
+    // Only a broker that does not verify lets a transaction hang.
+    bench.target = Target::Own(Broker::with(&["transaction.partition.verification.enable=false"]));
+    let topic = bench.create("transactions", "2");
+    let mut raw = Raw(Connection::open(&bench.target.address()).unwrap());
+    has(&bench.good("kafka-transactions", &["list"]), &["TransactionalId"]);
+
+    // An open transaction that the coordinator knows.
+    let open = raw.take("open");
+    let partitions = json!([{"name": topic, "partitions": [0]}]);
+    let add = json!({"v3AndBelowTransactionalId": "open", "v3AndBelowProducerId": open.0,
+        "v3AndBelowProducerEpoch": open.1, "v3AndBelowTopics": partitions});
+    let _ = raw.ask("AddPartitionsToTxn", 3, &add);
+    raw.write("open", &topic, open);
+    let out = bench.good("kafka-transactions", &["list"]);
+    has(&out, &["open", "Ongoing", &open.0.to_string()]);
+    let out = bench.good("kafka-transactions", &["list", "--duration-filter", "3600000"]);
+    assert!(!out.contains("Ongoing"), "{out}");
+    has(&bench.good("kafka-transactions", &["list", "--transactional-id-pattern", "o.*"]), &["Ongoing"]);
+    let out = bench.good("kafka-transactions", &["describe", "--transactional-id", "open"]);
+    has(&out, &["Ongoing", "600000", &format!("{topic}-0")]);
+    let where_to = ["--topic", &topic, "--partition", "0"];
+    let out = bench.good("kafka-transactions", &[&["describe-producers"], &where_to[..]].concat());
+    has(&out, &["CurrentTransactionStartOffset", &open.0.to_string()]);
+
+    // Whoever holds the id is fenced, and its transaction aborted.
+    let force = ["forceTerminateTransaction", "--transactional-id", "open"];
+    let _ = bench.good("kafka-transactions", &force);
+    wait_for("the abort", STOP, || {
+        let out = bench.good("kafka-transactions", &["list", "--transactional-id-pattern", "open"]);
+        (!out.contains("Ongoing") && !out.contains("Prepare")).then_some(())
+    });
+
+    // One that the coordinator does not know: only its partition does.
+    let hanging = raw.take("hanging");
+    raw.write("hanging", &topic, hanging);
+    let find = |bench: &mut Bench| {
+        let limit = ["--max-transaction-timeout", "1"];
+        bench.good("kafka-transactions", &[&["find-hanging", "--topic", &topic], &limit[..]].concat())
+    };
+    has(&find(&mut bench), &[&topic, &hanging.0.to_string()]);
+    let out = bench.good("kafka-transactions", &[&["describe-producers"], &where_to[..]].concat());
+    let line = out.lines().find(|line| line.starts_with(&hanging.0.to_string())).expect("it is listed");
+    let start = line.split_whitespace().last().expect("its first offset").to_owned();
+    let abort = ["abort", "--topic", &topic, "--partition", "0", "--start-offset", &start];
+    let _ = bench.good("kafka-transactions", &abort);
+    let out = find(&mut bench);
+    assert!(!out.contains(&hanging.0.to_string()), "{out}");
+    // The partition is readable to its end again.
+    let more = ["--isolation-level", "read_committed", "--from-beginning", "--timeout-ms", "3000"];
+    let out = bench.call("kafka-console-consumer", &[&["--topic", &topic], &more[..]].concat(), "");
+    has(&out.err, &["Processed a total of 0 messages"]);
+    let failed = bench.bad("kafka-transactions", &abort);
+    has(&failed, &["Could not find any open transactions"]);
 }

@@ -7,6 +7,7 @@ use super::transactions::{ADDS_BY_PRODUCING, fenced, identity};
 use super::{Context, Handling, Services};
 use crate::coordinator::runtime::{Answer, Pending};
 use crate::coordinator::txn::Identity;
+use crate::metadata::change::is_internal;
 use crate::schema::clients::add_partitions_to_txn_request::{
     AddPartitionsToTxnRequest, AddPartitionsToTxnTopic, AddPartitionsToTxnTransaction,
 };
@@ -81,8 +82,21 @@ fn decide(services: &Services, txn: &AddPartitionsToTxnTransaction<'_>, version:
         .iter()
         .flat_map(|topic| topic.partitions.iter().map(|index| (topic.name.as_ref(), *index)))
         .collect();
-    let count = partitions.len();
+    let (count, is_client) = (partitions.len(), version < BATCHED_FROM);
     let all = move |code: ErrorCode| vec![code; count];
+    // A client adds no internal topic: groups come in by AddOffsetsToTxn.
+    let image = services.metadata.image();
+    let unfit = |&(topic, index): &(&str, i32)| match image.topics().by_name(topic) {
+        Some(topic) if !topic.partitions.contains_key(&index) => Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
+        None => Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
+        Some(topic) if is_client && is_internal(&topic.name) => Some(ErrorCode::TOPIC_AUTHORIZATION_FAILED),
+        Some(_) => None,
+    };
+    let unfit: Vec<_> = partitions.iter().map(unfit).collect();
+    if unfit.iter().any(Option::is_some) {
+        let code = |unfit: Option<ErrorCode>| unfit.unwrap_or(ErrorCode::OPERATION_NOT_ATTEMPTED);
+        return Pending::Ready(Ok(unfit.into_iter().map(code).collect()));
+    }
     if txn.verify_only {
         let verified = services.transactions.decide(id, |shard, _| {
             let decision = shard.verify_partitions(id, producer, &partitions);
@@ -90,18 +104,7 @@ fn decide(services: &Services, txn: &AddPartitionsToTxnTransaction<'_>, version:
         });
         return verified;
     }
-    let image = services.metadata.image();
-    let is_known = |&(topic, index): &(&str, i32)| {
-        image.topics().by_name(topic).is_some_and(|topic| topic.partitions.contains_key(&index))
-    };
-    if !partitions.iter().all(is_known) {
-        let code = |partition| match is_known(partition) {
-            true => ErrorCode::OPERATION_NOT_ATTEMPTED,
-            false => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
-        };
-        return Pending::Ready(Ok(partitions.iter().map(code).collect()));
-    }
-    let client_version = if version < BATCHED_FROM { 0 } else { ADDS_BY_PRODUCING };
+    let client_version = if is_client { 0 } else { ADDS_BY_PRODUCING };
     services.transactions.decide(id, |shard, view| {
         let decision = shard.add_partitions(view, id, producer, &partitions, client_version);
         map(decision, |added| all(added.err().unwrap_or(ErrorCode::NONE)))

@@ -18,7 +18,7 @@ pub(super) fn handle(
     let unknown: Vec<String> = request
         .state_filters
         .iter()
-        .filter(|name| State::by_name(name).is_none())
+        .filter(|name| !State::is_known(name))
         .map(|name| name.to_string())
         .collect();
     let filter = match filter(&request) {

@@ -19,6 +19,7 @@ use super::{Context, Handling, Refusal, Services};
 use crate::config::{CompressionType, TimestampType as TimestampOption, TopicConfig};
 use crate::coordinator::runtime::Pending as Waiting;
 use crate::coordinator::txn::Identity;
+use crate::log::LogError;
 use crate::metadata::change::is_internal;
 use crate::partition::Partition;
 use crate::record::{Codec, Compression, Depth, Rejection, Rules, TimestampType, ValidBatch, validate};
@@ -27,7 +28,7 @@ use crate::schema::clients::produce_response::{
     BatchIndexAndErrorMessage, PartitionProduceResponse, ProduceResponse, TopicProduceResponse,
 };
 use crate::schema::{DecodeError, ErrorCode, Reader};
-use crate::types::{Offset, Timestamp, Uuid};
+use crate::types::{Offset, Timestamp, TopicPartition, Uuid};
 
 /// First version that names topics by id.
 const FIRST_WITH_TOPIC_IDS: i16 = 13;
@@ -218,10 +219,13 @@ fn admit<'a>(
     let rules = rules(&config, services.produce_validation);
     let batch =
         validate(records, ctx.version, &rules, ctx.now).map_err(|r| Box::new(rejected(data.index, &r)))?;
-    if batch.header().is_transactional() && request.transactional_id.as_deref().is_none_or(str::is_empty) {
-        return Err(refuse(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED, None));
+    match request.transactional_id.as_deref() {
+        None if batch.header().is_transactional() => {
+            Err(refuse(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED, None))
+        }
+        Some("") if batch.header().is_transactional() => Err(refuse(ErrorCode::INVALID_REQUEST, None)),
+        _ => Ok(Admitted { leader, batch }),
     }
-    Ok(Admitted { leader, batch })
 }
 
 /// Appends a batch, unless it has to wait for the coordinator or for one before it that waits.
@@ -238,8 +242,9 @@ fn take(
     let (id, epoch, name) = (header.producer_id, header.producer_epoch, admitted.leader.name());
     let enlisted = match &request.transactional_id {
         Some(txn) if header.is_transactional() && !admitted.leader.has_open_transaction(id, epoch) => {
-            let partition = (name.topic.as_ref(), name.partition);
-            enlist(services, txn, Identity { id, epoch }, partition, ctx.version >= ADDS_FROM)
+            let (partition, adds) = ((name.topic.as_ref(), name.partition), ctx.version >= ADDS_FROM);
+            admitted.leader.announce(&header, adds, ctx.now).map_err(|error| refused(&name, &error))?;
+            enlist(services, txn, Identity { id, epoch }, partition, adds)
         }
         _ => Waiting::Ready(Ok(Ok(()))),
     };
@@ -263,13 +268,7 @@ fn append(admitted: Admitted<'_>, now: Timestamp) -> Appended {
     let Admitted { leader, batch } = admitted;
     let index = leader.name().partition;
     let stamped = batch.log_append_time();
-    let appended = leader.append(batch, now).map_err(|error| {
-        let code = log_code(&error);
-        if code == ErrorCode::KAFKA_STORAGE_ERROR {
-            tracing::warn!(partition = %leader.name(), %error, "produce refused");
-        }
-        Box::new(failed(index, code, Some(error.to_string())))
-    })?;
+    let appended = leader.append(batch, now).map_err(|error| refused(leader.name(), &error))?;
     let answer = PartitionProduceResponse {
         index,
         base_offset: appended.base_offset.get(),
@@ -278,6 +277,15 @@ fn append(admitted: Admitted<'_>, now: Timestamp) -> Appended {
         ..Default::default()
     };
     Ok((answer, leader, appended.last_offset.plus(1)))
+}
+
+/// What a producer is told when the log refuses.
+fn refused(name: &TopicPartition, error: &LogError) -> Box<Answer> {
+    let code = log_code(error);
+    if code == ErrorCode::KAFKA_STORAGE_ERROR {
+        tracing::warn!(partition = %name, %error, "produce refused");
+    }
+    Box::new(failed(name.partition, code, Some(error.to_string())))
 }
 
 /// What a producer is told whose partition is not part of its transaction, as Kafka tells it.

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::groups::answer;
+use super::lookup::by_name;
 use super::transactions::{enlist, identity};
 use super::{Context, Handling, Services};
 use crate::coordinator::group::{GroupShard, txn_commit_error};
@@ -29,7 +30,10 @@ pub(super) fn handle(
     let version = ctx.version;
     let refused = txn_commit_error(&request, ErrorCode::NONE);
     let pending = match services.groups.partition_of(&request.group_id) {
+        _ if request.group_id.is_empty() => Pending::error(ErrorCode::INVALID_GROUP_ID),
         None => Pending::error(ErrorCode::COORDINATOR_NOT_AVAILABLE),
+        // What is part of the transaction already need not be asked about.
+        Some(index) if is_open(services, index, &request) => commit(&services.groups, &request, version),
         Some(index) => {
             let producer = identity(request.producer_id, request.producer_epoch);
             let id: &str = &request.transactional_id;
@@ -56,6 +60,12 @@ pub(super) fn handle(
         });
         response.encode(w, version);
     }))
+}
+
+fn is_open(services: &Services, index: i32, request: &TxnOffsetCommitRequest<'_>) -> bool {
+    let producer = identity(request.producer_id, request.producer_epoch);
+    by_name(services, GroupShard::TOPIC, index)
+        .is_ok_and(|leader| leader.has_open_transaction(producer.id, producer.epoch))
 }
 
 fn commit(

@@ -45,12 +45,15 @@ pub struct Changes<R, C, E> {
     pub effects: Vec<E>,
     /// What memory has changed with the records; see [`Machine::refused`].
     pub touched: Option<Arc<str>>,
+    /// Nothing is lost with the records but work that would be done again: they become durable with those
+    /// that follow, or when someone waits for them.
+    pub unhurried: bool,
 }
 
 impl<R, C, E> Default for Changes<R, C, E> {
     fn default() -> Self {
         let (records, completed, effects) = (Vec::new(), Vec::new(), Vec::new());
-        Self { records, producer: None, completed, effects, touched: None }
+        Self { records, producer: None, completed, effects, touched: None, unhurried: false }
     }
 }
 

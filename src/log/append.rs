@@ -9,7 +9,7 @@ use super::scan::Found;
 use super::segment::Segment;
 use super::snapshot;
 use crate::env::OpenMode;
-use crate::record::{BatchHeader, BatchView, TimestampType, ValidBatch};
+use crate::record::{BatchHeader, BatchView, Terms, TimestampType, ValidBatch};
 use crate::types::{LeaderEpoch, Offset, Timestamp};
 
 /// Where a batch went.
@@ -40,7 +40,7 @@ impl Log {
         epoch: LeaderEpoch,
         now: Timestamp,
     ) -> Result<Appended, LogError> {
-        self.append_parts(*batch.header(), batch.body(), batch.enlisted(), epoch, now)
+        self.append_parts(*batch.header(), batch.body(), batch.terms(), epoch, now)
     }
 
     /// Appends one batch that the broker itself made (metadata, coordinators, transaction markers);
@@ -54,14 +54,24 @@ impl Log {
             return Err(LogError::InvalidBatch("bytes follow the batch".to_owned()));
         }
         batch.verify_crc().map_err(|error| LogError::InvalidBatch(error.to_string()))?;
-        self.append_parts(*batch.header(), batch.body(), None, epoch, now)
+        self.append_parts(*batch.header(), batch.body(), Terms::default(), epoch, now)
+    }
+
+    /// A producer is about to send a batch that begins its transaction here; see [`Producers::announce`].
+    ///
+    /// # Errors
+    /// The producer's epoch is an old one.
+    ///
+    /// [`Producers::announce`]: super::producers::Producers::announce
+    pub fn announce(&self, header: &BatchHeader, from_zero: bool, now: Timestamp) -> Result<(), LogError> {
+        self.lock().producers.announce(header, from_zero, now)
     }
 
     fn append_parts(
         &self,
         mut header: BatchHeader,
         body: &[u8],
-        enlisted: Option<Offset>,
+        terms: Terms,
         epoch: LeaderEpoch,
         now: Timestamp,
     ) -> Result<Appended, LogError> {
@@ -73,10 +83,10 @@ impl Log {
         .then_some(header.max_timestamp);
         let log_start_offset = inner.log_start;
         match marker {
-            Some(marker) => inner.producers.check_marker(&header, marker)?,
+            Some(marker) => inner.producers.check_marker(&header, marker, terms.ends_earlier_epochs)?,
             None if header.is_control() => {}
             None => {
-                if let Verdict::Duplicate(batch) = inner.producers.check(&header, enlisted)? {
+                if let Verdict::Duplicate(batch) = inner.producers.check(&header, terms.enlisted_at)? {
                     let (base_offset, last_offset) = (batch.first_offset(), batch.last_offset);
                     let duplicate = true;
                     let log_append_time = log_append_time.map(|_| batch.timestamp);

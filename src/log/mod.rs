@@ -66,4 +66,6 @@ pub use txn_index::AbortedTxn;
 #[cfg(test)]
 mod crash_tests;
 #[cfg(test)]
+mod producers_tests;
+#[cfg(test)]
 mod tests;

@@ -119,6 +119,18 @@ pub enum Verdict {
     Duplicate(BatchEntry),
 }
 
+/// A batch that would have begun a producer's transaction, and the coordinator was asked about. What comes
+/// behind it must not overtake it if that is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Announced {
+    epoch: ProducerEpoch,
+    /// Lowest sequence with which a batch was announced.
+    sequence: i32,
+    /// A producer of whom nothing is known has to begin with sequence 0.
+    from_zero: bool,
+    at: Timestamp,
+}
+
 /// A transaction that was ended but whose marker the high watermark has not passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct EndedTxn {
@@ -132,6 +144,7 @@ pub struct Producers {
     known: BTreeMap<ProducerId, Producer>,
     open: BTreeMap<Offset, ProducerId>,
     ended: Vec<EndedTxn>,
+    announced: BTreeMap<ProducerId, Announced>,
 }
 
 impl Producers {
@@ -140,7 +153,7 @@ impl Producers {
     pub fn from_entries(entries: impl IntoIterator<Item = (ProducerId, Producer)>) -> Self {
         let known: BTreeMap<_, _> = entries.into_iter().collect();
         let open = known.iter().filter_map(|(id, p)| Some((p.txn_first_offset?, *id))).collect();
-        Self { known, open, ended: Vec::new() }
+        Self { known, open, ..Self::default() }
     }
 
     /// All producers, by id.
@@ -162,8 +175,17 @@ impl Producers {
     /// [`LogError::InvalidTransactionState`]; nothing has changed then.
     pub fn check(&self, header: &BatchHeader, enlisted: Option<Offset>) -> Result<Verdict, LogError> {
         let producer = header.producer_id;
+        let announced = self.announced.get(&producer).filter(|a| a.epoch == header.producer_epoch);
         let Some(known) = self.known.get(&producer).filter(|_| header.has_producer()) else {
-            return Ok(Verdict::Append);
+            let is_gap = |a: &Announced| header.base_sequence > if a.from_zero { 0 } else { a.sequence };
+            return match announced.is_some_and(is_gap) {
+                true => Err(LogError::OutOfOrderSequence {
+                    producer,
+                    got: header.base_sequence,
+                    last: NO_SEQUENCE,
+                }),
+                false => Ok(Verdict::Append),
+            };
         };
         if header.base_sequence == NO_SEQUENCE {
             // Committed offsets of a transaction, which the coordinator writes for the producer.
@@ -178,7 +200,8 @@ impl Producers {
             false => (header.base_sequence, NO_SEQUENCE),
         };
         let due = if last == i32::MAX { 0 } else { last.saturating_add(1) };
-        if known.epoch != ProducerEpoch::NONE && got != due {
+        let overtakes = announced.is_some_and(|a| got > a.sequence);
+        if overtakes || (known.epoch != ProducerEpoch::NONE && got != due) {
             return Err(LogError::OutOfOrderSequence { producer, got, last });
         }
         // A batch that comes behind the marker of its transaction would open one that nobody ends.
@@ -196,14 +219,53 @@ impl Producers {
         known.is_some_and(|known| known.txn_first_offset.is_some() && known.epoch == epoch)
     }
 
-    /// Decides on a transaction marker.
+    /// A batch is about to begin the producer's transaction here, if the coordinator agrees. Until one has,
+    /// nothing with a higher sequence is taken. With `from_zero` a producer of whom nothing is known has to
+    /// begin with sequence 0: its client numbers anew in every epoch.
+    ///
+    /// # Errors
+    /// [`LogError::InvalidProducerEpoch`]: the coordinator need not be asked.
+    pub fn announce(
+        &mut self,
+        header: &BatchHeader,
+        from_zero: bool,
+        now: Timestamp,
+    ) -> Result<(), LogError> {
+        let (epoch, sequence) = (header.producer_epoch, header.base_sequence);
+        if let Some(known) = self.known.get(&header.producer_id) {
+            check_epoch(header.producer_id, known, epoch)?;
+        }
+        let mut new = Announced { epoch, sequence, from_zero, at: now };
+        if let Some(old) = self.announced.get(&header.producer_id) {
+            if old.epoch > epoch {
+                return Ok(());
+            }
+            if old.epoch == epoch {
+                new.sequence = new.sequence.min(old.sequence);
+            }
+        }
+        self.announced.insert(header.producer_id, new);
+        Ok(())
+    }
+
+    /// Decides on a transaction marker. One that ends earlier epochs ends nothing of its own epoch, but may
+    /// come again.
     ///
     /// # Errors
     /// [`LogError::InvalidProducerEpoch`] or [`LogError::CoordinatorFenced`].
-    pub fn check_marker(&self, header: &BatchHeader, marker: Marker) -> Result<(), LogError> {
+    pub fn check_marker(
+        &self,
+        header: &BatchHeader,
+        marker: Marker,
+        ends_earlier_epochs: bool,
+    ) -> Result<(), LogError> {
         let producer = header.producer_id;
         let Some(known) = self.known.get(&producer) else { return Ok(()) };
         check_epoch(producer, known, header.producer_epoch)?;
+        if ends_earlier_epochs && self.has_open(producer, header.producer_epoch) {
+            let (got, current) = (header.producer_epoch, known.epoch);
+            return Err(LogError::InvalidProducerEpoch { producer, got, current });
+        }
         if marker.coordinator_epoch < known.coordinator_epoch {
             let (got, current) = (marker.coordinator_epoch, known.coordinator_epoch);
             return Err(LogError::CoordinatorFenced { producer, got, current });
@@ -217,6 +279,9 @@ impl Producers {
             return;
         }
         let id = header.producer_id;
+        if header.is_transactional() {
+            self.announced.remove(&id);
+        }
         let known = self.known.entry(id).or_insert_with(|| Producer::new(header.producer_epoch));
         known.enter(header.producer_epoch);
         while known.batches.len() >= WINDOW {
@@ -245,6 +310,7 @@ impl Producers {
         now: Timestamp,
     ) -> Option<AbortedTxn> {
         let id = header.producer_id;
+        self.announced.remove(&id);
         let known = self.known.entry(id).or_insert_with(|| Producer::new(header.producer_epoch));
         known.enter(header.producer_epoch);
         known.coordinator_epoch = marker.coordinator_epoch;
@@ -275,6 +341,7 @@ impl Producers {
 
     /// Forgets producers that have been idle for `expiration_ms` and have no transaction open.
     pub fn expire(&mut self, now: Timestamp, expiration_ms: i64) {
+        self.announced.retain(|_, announced| now.get().saturating_sub(announced.at.get()) < expiration_ms);
         self.known.retain(|_, producer| {
             let last = producer.seen.max(producer.last_timestamp.min(now));
             producer.txn_first_offset.is_some() || now.get().saturating_sub(last.get()) < expiration_ms

@@ -181,10 +181,12 @@ impl Log {
         Ok(Ticked { flush_due: inner.flush_due(now) })
     }
 
-    /// Whether `flush.messages` or `flush.ms` asks for a flush; asked after each append.
+    /// Whether `flush.messages` or `flush.ms` asks for a flush; asked after each append. With `flush.messages`
+    /// 1 whoever appends asks for it, if anyone waits.
     #[must_use]
     pub fn flush_due(&self, now: Timestamp) -> bool {
-        self.lock().flush_due(now)
+        let inner = self.lock();
+        inner.config.flush_messages > 1 && inner.flush_due(now)
     }
 
     /// Renames the log's directory and takes the log out of service.

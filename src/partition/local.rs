@@ -9,7 +9,7 @@ use crate::log::{
     AbortedTxn, Appended, Description, Log, LogConfig, LogDirectory, LogError, Observer, ReadRequest, Slice,
     TimedOffset,
 };
-use crate::record::ValidBatch;
+use crate::record::{BatchHeader, ValidBatch};
 use crate::types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Timestamp};
 
 /// A log, and the directory whose flusher and checkpoints serve it.
@@ -63,6 +63,10 @@ impl Storage for LocalLog {
 
     fn has_open_transaction(&self, producer: ProducerId, epoch: ProducerEpoch) -> bool {
         self.log.has_open_transaction(producer, epoch)
+    }
+
+    fn announce(&self, header: &BatchHeader, from_zero: bool, now: Timestamp) -> Result<(), LogError> {
+        self.log.announce(header, from_zero, now)
     }
 
     fn find_time(&self, timestamp: Timestamp, upto: Offset) -> Result<Option<Found>, LogError> {

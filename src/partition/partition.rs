@@ -10,7 +10,7 @@ use super::storage::{Bounds, Found, Storage};
 use super::waiters::{Registration, Waiters};
 use crate::config::TopicConfig;
 use crate::log::{AbortedTxn, Appended, Description, LogError, Observer, ReadRequest, Slice};
-use crate::record::ValidBatch;
+use crate::record::{BatchHeader, ValidBatch};
 use crate::types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Timestamp, TopicId, TopicPartition};
 
 /// How far a reader sees.
@@ -95,6 +95,8 @@ pub struct Partition {
     epoch: AtomicI32,
     config: RwLock<Arc<TopicConfig>>,
     visibility: Arc<Visibility>,
+    /// Something was appended for which no flush was asked.
+    unhurried: AtomicBool,
 }
 
 impl std::fmt::Debug for Partition {
@@ -157,6 +159,7 @@ impl Partition {
             epoch: AtomicI32::new(epoch.get()),
             config: RwLock::new(config),
             visibility,
+            unhurried: AtomicBool::new(false),
         }
     }
 
@@ -227,12 +230,27 @@ impl Partition {
     /// What the log says; nothing was appended then.
     pub fn append(&self, batch: ValidBatch<'_>, now: Timestamp) -> Result<Appended, LogError> {
         let appended = self.storage.append(&batch, self.leader_epoch(), now)?;
+        self.unhurried.store(false, Ordering::Release);
         // Asked after the append: a switch to durability first, whose flush would miss the batch, is seen.
         if self.config().flush_messages <= 1 {
             self.storage.request_flush();
         } else {
             self.visibility.advance(appended.last_offset.plus(1));
         }
+        Ok(appended)
+    }
+
+    /// The same for a batch that nobody waits for: it becomes durable, and visible, with the next one, or
+    /// once someone does wait.
+    ///
+    /// # Errors
+    /// What the log says; nothing was appended then.
+    pub fn append_unhurried(&self, batch: ValidBatch<'_>, now: Timestamp) -> Result<Appended, LogError> {
+        if self.config().flush_messages > 1 {
+            return self.append(batch, now);
+        }
+        let appended = self.storage.append(&batch, self.leader_epoch(), now)?;
+        self.unhurried.store(true, Ordering::Release);
         Ok(appended)
     }
 
@@ -251,6 +269,15 @@ impl Partition {
     #[must_use]
     pub fn has_open_transaction(&self, producer: ProducerId, epoch: ProducerEpoch) -> bool {
         self.storage.has_open_transaction(producer, epoch)
+    }
+
+    /// A batch is about to begin a producer's transaction here, if the coordinator agrees: see
+    /// [`Storage::announce`].
+    ///
+    /// # Errors
+    /// The producer's epoch is an old one.
+    pub fn announce(&self, header: &BatchHeader, from_zero: bool, now: Timestamp) -> Result<(), LogError> {
+        self.storage.announce(header, from_zero, now)
     }
 
     /// Log end offset, visible or not.
@@ -394,6 +421,9 @@ impl Partition {
         loop {
             if self.high_watermark() >= offset {
                 return true;
+            }
+            if self.unhurried.swap(false, Ordering::AcqRel) {
+                self.storage.request_flush();
             }
             if self.is_gone() {
                 return false;

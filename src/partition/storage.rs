@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::config::TopicConfig;
 use crate::log::{AbortedTxn, Appended, Description, LogError, Observer, ReadRequest, Slice};
-use crate::record::ValidBatch;
+use crate::record::{BatchHeader, ValidBatch};
 use crate::types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Timestamp};
 
 /// Where the log of a partition begins and ends.
@@ -47,6 +47,10 @@ pub trait Storage: Send + Sync {
     fn last_stable_offset(&self, high_watermark: Offset) -> Offset;
     /// Whether a producer has a transaction open here, begun in this epoch.
     fn has_open_transaction(&self, producer: ProducerId, epoch: ProducerEpoch) -> bool;
+    /// A producer is about to send a batch that begins its transaction here, if the coordinator agrees:
+    /// nothing behind that batch is taken before it. With `from_zero` it must begin with sequence 0 unless the
+    /// producer is known.
+    fn announce(&self, header: &BatchHeader, from_zero: bool, now: Timestamp) -> Result<(), LogError>;
     /// First record at or after `timestamp`, below `upto`.
     fn find_time(&self, timestamp: Timestamp, upto: Offset) -> Result<Option<Found>, LogError>;
     /// Record with the largest timestamp below `upto`; the first of several.

@@ -89,32 +89,50 @@ impl Deref for BatchView<'_> {
     }
 }
 
+/// What a log minds when it takes a batch, beside the bytes. It is not stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// Where the log ended when the producer's transaction was looked up, if it was.
+    pub enlisted_at: Option<Offset>,
+    /// It is a transaction marker of a bumped epoch.
+    pub ends_earlier_epochs: bool,
+}
+
 /// A batch that was checked or built, on its way into the log: header and body apart, so that the log
 /// patches the header and writes both without copying the body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValidBatch<'a> {
     header: BatchHeader,
     body: Cow<'a, [u8]>,
-    enlisted_at: Option<Offset>,
+    terms: Terms,
 }
 
 impl<'a> ValidBatch<'a> {
     /// Length and CRC must already fit the body.
     pub(super) fn new(header: BatchHeader, body: Cow<'a, [u8]>) -> Self {
-        Self { header, body, enlisted_at: None }
+        Self { header, body, terms: Terms::default() }
     }
 
     /// Notes that the transaction of its producer is looked up when the log ends at `log_end`: a marker that has
     /// come into the log since has ended it, and there is no place for the batch any more.
     #[must_use]
-    pub fn enlisted_at(self, log_end: Offset) -> Self {
-        Self { enlisted_at: Some(log_end), ..self }
+    pub fn enlisted_at(mut self, log_end: Offset) -> Self {
+        self.terms.enlisted_at = Some(log_end);
+        self
     }
 
-    /// Where the log ended when the producer's transaction was looked up, if it was.
+    /// Says of a transaction marker that its epoch is a bumped one (KIP-890): it ends what was written in
+    /// earlier epochs, and refuses to end anything of its own.
     #[must_use]
-    pub fn enlisted(&self) -> Option<Offset> {
-        self.enlisted_at
+    pub fn ending_earlier_epochs(mut self) -> Self {
+        self.terms.ends_earlier_epochs = true;
+        self
+    }
+
+    /// What the log has to mind.
+    #[must_use]
+    pub fn terms(&self) -> Terms {
+        self.terms
     }
 
     /// Gives the batch its place in the log. Neither field is under the CRC.
@@ -151,11 +169,7 @@ impl<'a> ValidBatch<'a> {
     /// The same batch with a body of its own.
     #[must_use]
     pub fn into_owned(self) -> ValidBatch<'static> {
-        ValidBatch {
-            header: self.header,
-            body: Cow::Owned(self.body.into_owned()),
-            enlisted_at: self.enlisted_at,
-        }
+        ValidBatch { header: self.header, body: Cow::Owned(self.body.into_owned()), terms: self.terms }
     }
 
     /// The whole batch in one piece.

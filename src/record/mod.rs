@@ -18,7 +18,7 @@ mod thin;
 pub mod validate;
 mod varint;
 
-pub use batch::{BatchView, Batches, ValidBatch};
+pub use batch::{BatchView, Batches, Terms, ValidBatch};
 pub use builder::{BatchBuilder, NewRecord};
 pub use compression::{Compression, CompressionError};
 pub use header::{BatchError, BatchHeader, Codec, HEADER_LEN, NO_SEQUENCE, TimestampType, next_sequence};

@@ -16,4 +16,5 @@ mod produce;
 mod retention;
 mod sessions;
 mod topics;
+mod transaction_faults;
 mod transactions;

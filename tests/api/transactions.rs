@@ -19,15 +19,15 @@ use crate::support::wait_for;
 
 /// A producer and where it stands.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Producer {
-    id: i64,
-    epoch: i16,
-    sequence: i32,
+pub(super) struct Producer {
+    pub(super) id: i64,
+    pub(super) epoch: i16,
+    pub(super) sequence: i32,
 }
 
 /// The last versions of KIP-890's clients, and those before.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Kind {
+pub(super) enum Kind {
     New,
     Old,
 }
@@ -44,10 +44,10 @@ fn batch(producer: Producer, values: usize) -> Vec<u8> {
     builder.build().unwrap().to_vec()
 }
 
-fn try_init(client: &mut Client, id: &str) -> Result<Producer, ErrorCode> {
+fn try_init(client: &mut Client, id: &str, timeout_ms: i32) -> Result<Producer, ErrorCode> {
     let request = InitProducerIdRequest {
         transactional_id: Some(id.to_owned().into()),
-        transaction_timeout_ms: 60_000,
+        transaction_timeout_ms: timeout_ms,
         ..Default::default()
     };
     let reply = client.ask(5, &request);
@@ -58,21 +58,25 @@ fn try_init(client: &mut Client, id: &str) -> Result<Producer, ErrorCode> {
 }
 
 /// Finds the coordinator and becomes the id's producer.
-fn init(client: &mut Client, id: &str) -> Producer {
+pub(super) fn init(client: &mut Client, id: &str) -> Producer {
+    init_with_timeout(client, id, 60_000)
+}
+
+pub(super) fn init_with_timeout(client: &mut Client, id: &str, timeout_ms: i32) -> Producer {
     let find = FindCoordinatorRequest {
         key_type: 1,
         coordinator_keys: vec![id.to_owned().into()],
         ..Default::default()
     };
     assert_eq!(client.ask_latest(&find).coordinators[0].error_code, 0);
-    wait_for("the producer's id", || match try_init(client, id) {
+    wait_for("the producer's id", || match try_init(client, id, timeout_ms) {
         Ok(producer) => Some(producer),
         Err(ErrorCode::CONCURRENT_TRANSACTIONS | ErrorCode::COORDINATOR_LOAD_IN_PROGRESS) => None,
         Err(code) => panic!("{code}"),
     })
 }
 
-fn send(client: &mut Client, topic: &Topic, producer: &mut Producer, kind: Kind) -> ErrorCode {
+pub(super) fn send(client: &mut Client, topic: &Topic, producer: &mut Producer, kind: Kind) -> ErrorCode {
     let bytes = batch(*producer, 2);
     let request = ProduceRequest { transactional_id: Some("t".into()), ..produce(topic, -1, &[(0, &bytes)]) };
     let reply = client.ask(if kind == Kind::New { 12 } else { 11 }, &request);
@@ -97,7 +101,7 @@ fn add(client: &mut Client, topic: &Topic, producer: Producer) -> ErrorCode {
     ErrorCode(reply.results_by_topic_v3_and_below[0].results_by_partition[0].partition_error_code)
 }
 
-fn end(client: &mut Client, producer: &mut Producer, commit: bool, kind: Kind) -> ErrorCode {
+pub(super) fn end(client: &mut Client, producer: &mut Producer, commit: bool, kind: Kind) -> ErrorCode {
     let request = EndTxnRequest {
         transactional_id: "t".into(),
         producer_id: producer.id,
@@ -113,7 +117,7 @@ fn end(client: &mut Client, producer: &mut Producer, commit: bool, kind: Kind) -
 }
 
 /// High watermark, last stable offset, aborted transactions (first offsets), offsets of what is read.
-fn read_committed(client: &mut Client, topic: &Topic) -> (i64, i64, Vec<i64>, Vec<i64>) {
+pub(super) fn read_committed(client: &mut Client, topic: &Topic) -> (i64, i64, Vec<i64>, Vec<i64>) {
     let request = FetchRequest { isolation_level: 1, max_wait_ms: 0, ..fetch(topic, &[(0, 0)]) };
     let reply = client.ask(12, &request);
     let data = &reply.responses[0].partitions[0];
@@ -121,7 +125,7 @@ fn read_committed(client: &mut Client, topic: &Topic) -> (i64, i64, Vec<i64>, Ve
     (data.high_watermark, data.last_stable_offset, aborted, batches::offsets(bytes_of(data)))
 }
 
-fn state_of(client: &mut Client, id: &str) -> String {
+pub(super) fn state_of(client: &mut Client, id: &str) -> String {
     let request =
         DescribeTransactionsRequest { transactional_ids: vec![id.to_owned().into()], ..Default::default() };
     client.ask_latest(&request).transaction_states[0].transaction_state.to_string()
@@ -175,10 +179,10 @@ fn a_second_producer_takes_over() {
     let topic = client.topic("a", 1, &[]);
     let mut zombie = init(&mut client, "t");
     assert_eq!(send(&mut client, &topic, &mut zombie, Kind::New), ErrorCode::NONE);
-    assert_eq!(try_init(&mut client, "t"), Err(ErrorCode::CONCURRENT_TRANSACTIONS));
+    assert_eq!(try_init(&mut client, "t", 60_000), Err(ErrorCode::CONCURRENT_TRANSACTIONS));
     let mut me = init(&mut client, "t");
     assert_eq!(me.id, zombie.id);
-    assert!(me.epoch > zombie.epoch + 1);
+    assert_eq!(me.epoch, zombie.epoch + 2);
     assert_eq!(send(&mut client, &topic, &mut zombie, Kind::New), ErrorCode::INVALID_PRODUCER_EPOCH);
     assert_eq!(end(&mut client, &mut zombie, true, Kind::New), ErrorCode::PRODUCER_FENCED);
     assert_eq!(read_committed(&mut client, &topic).1, 3);

@@ -8,7 +8,7 @@ use super::shard::refusal;
 use super::{Groups, Metadata, Transactions};
 use crate::coordinator::group::GroupShard;
 use crate::coordinator::machine::{Decision, Machine};
-use crate::coordinator::txn::{Ending, Identity, TxnShard};
+use crate::coordinator::txn::{Ending, Identity, TxnPartitions, TxnShard};
 use crate::env::Clock;
 use crate::partition::{Partition, Partitions};
 use crate::record::control::marker_batch;
@@ -32,6 +32,8 @@ pub struct Marker<'a> {
     pub commit: bool,
     /// Leader epoch of the coordinator's partition.
     pub coordinator_epoch: i32,
+    /// The epoch is a bumped one (KIP-890), above that of the records that the marker ends.
+    pub bumped: bool,
 }
 
 /// Writes markers.
@@ -78,7 +80,10 @@ impl Markers {
         }
         let (at, commit, now) = ((topic.id, marker.partition), marker.commit, self.clock.now());
         let Identity { id, epoch } = marker.producer;
-        let batch = marker_batch(id, epoch, commit, marker.coordinator_epoch, now);
+        let mut batch = marker_batch(id, epoch, commit, marker.coordinator_epoch, now);
+        if marker.bumped {
+            batch = batch.ending_earlier_epochs();
+        }
         match marker.topic {
             GroupShard::TOPIC => self.groups.end_transaction(at, batch, commit),
             TxnShard::TOPIC => {
@@ -105,7 +110,7 @@ impl Markers {
             left = self.mark(&ending, left).await;
             let Some(transactions) = self.transactions.upgrade() else { return };
             // The producer is answered first: the next state need not be durable for that.
-            drop(transactions.decide(&ending.id, |shard, _| shard.answer(&ending)));
+            drop(transactions.decide(&ending.id, |shard, _| shard.answer(&ending, &as_partitions(&left))));
             if left.is_empty() {
                 let completed = transactions.decide(&ending.id, |shard, view| shard.complete(view, &ending));
                 if !completed.is_refused() {
@@ -131,9 +136,16 @@ impl Markers {
         let Some(coordinator_epoch) = epoch else { return partitions };
         let (mut left, mut written) = (Vec::new(), Vec::new());
         for (topic, index) in partitions {
-            let (producer, commit) = (ending.producer, ending.commit);
-            match self.write(&Marker { topic: &topic, partition: index, producer, commit, coordinator_epoch })
-            {
+            let (producer, commit, bumped) = (ending.producer, ending.commit, ending.bumped);
+            let (topic_name, partition) = (&*topic, index);
+            match self.write(&Marker {
+                topic: topic_name,
+                partition,
+                producer,
+                commit,
+                coordinator_epoch,
+                bumped,
+            }) {
                 Ok((partition, end)) => written.push((topic, index, partition, end)),
                 // There is nothing left to end.
                 Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION) => {}
@@ -155,4 +167,12 @@ impl Markers {
         }
         left
     }
+}
+
+fn as_partitions(left: &[Left]) -> TxnPartitions {
+    let mut partitions = TxnPartitions::new();
+    for (topic, index) in left {
+        partitions.entry(Arc::clone(topic)).or_default().insert(*index);
+    }
+    partitions
 }

@@ -176,7 +176,11 @@ impl<M: Machine> Active<M> {
                 ..NewRecord::default()
             });
         }
-        let appended = self.partition.append(builder.build_uncompressed(), now)?;
+        let batch = builder.build_uncompressed();
+        let appended = match changes.unhurried {
+            true => self.partition.append_unhurried(batch, now)?,
+            false => self.partition.append(batch, now)?,
+        };
         for (record, n) in changes.records.iter().zip(0..) {
             let producer = changes.producer.map(|(id, _)| id);
             let at = ReplayAt { offset: appended.base_offset.plus(n), producer };

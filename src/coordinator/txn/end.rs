@@ -72,9 +72,12 @@ impl TxnShard {
     pub(super) fn fence(&self, view: &View<'_>, id: &str, changes: &mut Changes) {
         let Some(txn) = self.txn(id).filter(|txn| txn.state == State::Ongoing) else { return };
         let mut next = txn.clone();
-        next.epoch = bumped(txn.epoch, 1);
-        next.last_epoch = ProducerEpoch::NONE;
         next.client_version = version(view);
+        if next.client_version < BUMPS_FROM {
+            // Later versions bump with every end.
+            next.epoch = bumped(txn.epoch, 1);
+            next.last_epoch = ProducerEpoch::NONE;
+        }
         self.prepare(view, id, next, false, changes);
     }
 
@@ -97,7 +100,11 @@ impl TxnShard {
     }
 
     /// Answers the producer that waits for an end: what was decided is certain, and it need not wait longer.
-    pub fn answer(&mut self, ending: &Ending) -> Decision<()> {
+    /// Only the partitions that have no marker yet are `left`; that is known in memory alone.
+    pub fn answer(&mut self, ending: &Ending, left: &TxnPartitions) -> Decision<()> {
+        if let Some(txn) = self.txn_mut(&ending.id).filter(|txn| is_same(txn, ending)) {
+            txn.partitions = left.clone();
+        }
         Decision::collect(|changes| {
             if let Some(txn) = self.txn(&ending.id).filter(|txn| is_same(txn, ending)) {
                 let ended = Ok(after(txn));
@@ -107,7 +114,8 @@ impl TxnShard {
         })
     }
 
-    /// All markers are durable: the end is complete.
+    /// All markers are durable: the end is complete. If that is lost the markers are written again, and the
+    /// producer has its answer by now, so there is no hurry to make it durable.
     pub fn complete(&mut self, view: &View<'_>, ending: &Ending) -> Decision<()> {
         let Some(txn) = self.txn(&ending.id).filter(|txn| is_same(txn, ending)) else {
             return Decision::reply(());
@@ -122,6 +130,7 @@ impl TxnShard {
         let record = self.record(view, &ending.id, next);
         Decision::collect(|changes| {
             changes.push(record);
+            changes.unhurried = true;
             Outcome::Reply(())
         })
     }
@@ -143,7 +152,8 @@ fn refuse(code: ErrorCode) -> Decision<Ended> {
 }
 
 fn ending(id: Arc<str>, txn: &Txn, commit: bool) -> Ending {
-    Ending { id, producer: txn.identity(), commit, partitions: txn.partitions.clone() }
+    let bumped = txn.client_version >= BUMPS_FROM;
+    Ending { id, producer: txn.identity(), commit, bumped, partitions: txn.partitions.clone() }
 }
 
 fn is_same(txn: &Txn, ending: &Ending) -> bool {

@@ -80,6 +80,8 @@ pub struct Ending {
     pub producer: Identity,
     /// Commit or abort.
     pub commit: bool,
+    /// The epoch is a bumped one: it lies above that of the transaction's records.
+    pub bumped: bool,
     /// Where.
     pub partitions: TxnPartitions,
 }
@@ -137,6 +139,13 @@ impl State {
     #[must_use]
     pub fn by_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|row| row.2 == name).map(|row| row.0)
+    }
+
+    /// Whether Kafka knows a state of that name. Two of its states never come to light: one that is not
+    /// used any more, and one of an id that is being removed.
+    #[must_use]
+    pub fn is_known(name: &str) -> bool {
+        Self::by_name(name).is_some() || matches!(name, "Dead" | "PrepareEpochFence")
     }
 
     /// Whether an end was decided and is not complete: `Some(true)` for a commit.

@@ -33,6 +33,10 @@ impl TxnShard {
         self.txns.get(id)
     }
 
+    pub(super) fn txn_mut(&mut self, id: &str) -> Option<&mut Txn> {
+        self.txns.get_mut(id)
+    }
+
     /// All transactional ids, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Txn)> {
         self.txns.iter()

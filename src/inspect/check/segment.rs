@@ -204,7 +204,7 @@ impl Segment<'_> {
         before.producers.expire(header.max_timestamp, PRODUCER_EXPIRATION_MS);
         if header.is_control() {
             if let Some(marker) = markers::parse(header, batch.body()) {
-                if let Err(error) = before.producers.check_marker(header, marker) {
+                if let Err(error) = before.producers.check_marker(header, marker, false) {
                     add(report, error.to_string());
                 }
                 let ended = before.producers.apply_marker(header, marker, header.max_timestamp);

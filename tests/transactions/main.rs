@@ -1,0 +1,40 @@
+//! Exactly once, against a model: random schedules of producers (of both transaction versions, zombies among
+//! them), flushes, time, kills and power cuts on the real coordinators, their real markers and real logs. All
+//! runs on one thread, on files in memory, and nothing is flushed unless the schedule says so: a seed is a run.
+//!
+//! What must hold: a read_committed reader sees the records of committed transactions once and in order, never
+//! one of an aborted transaction, and never anything again gone; whoever was replaced gets nothing done; when all
+//! is quiet the last stable offset is the end of every log.
+//!
+//! `KLAMM_TXN_SCHEDULES` says how many schedules run, `KLAMM_TXN_SEED` which one comes first.
+#![expect(missing_docs, clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod judge;
+mod node;
+mod producer;
+mod schedule;
+
+/// Schedules of a usual test run; they take seconds.
+const SCHEDULES: u64 = 60;
+
+fn number(variable: &str, usual: u64) -> u64 {
+    std::env::var(variable).ok().map_or(usual, |text| text.parse().expect("a number"))
+}
+
+#[test]
+fn every_schedule_is_exactly_once() {
+    let first = number("KLAMM_TXN_SEED", 0);
+    let mut counts = schedule::Counts::default();
+    for seed in first..first + number("KLAMM_TXN_SCHEDULES", SCHEDULES) {
+        let run = std::panic::catch_unwind(|| schedule::run(seed));
+        match run {
+            Ok(more) => counts.add(&more),
+            Err(panic) => {
+                eprintln!("KLAMM_TXN_SEED={seed} KLAMM_TXN_SCHEDULES=1 runs this schedule again");
+                std::panic::resume_unwind(panic);
+            }
+        }
+    }
+    println!("{counts:?}");
+    assert!(counts.committed > 0 && counts.aborted > 0 && counts.crashes > 0, "{counts:?}");
+}
