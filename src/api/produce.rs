@@ -243,7 +243,7 @@ fn take(
     let enlisted = match &request.transactional_id {
         Some(txn) if header.is_transactional() && !admitted.leader.has_open_transaction(id, epoch) => {
             let (partition, adds) = ((name.topic.as_ref(), name.partition), ctx.version >= ADDS_FROM);
-            admitted.leader.announce(&header, adds, ctx.now).map_err(|error| refused(&name, &error))?;
+            admitted.leader.announce(&header, adds, ctx.now).map_err(|error| refused(name, &error))?;
             enlist(services, txn, Identity { id, epoch }, partition, adds)
         }
         _ => Waiting::Ready(Ok(Ok(()))),

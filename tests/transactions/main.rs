@@ -6,8 +6,9 @@
 //! one of an aborted transaction, and never anything again gone; whoever was replaced gets nothing done; when all
 //! is quiet the last stable offset is the end of every log.
 //!
-//! `KLAMM_TXN_SCHEDULES` says how many schedules run, `KLAMM_TXN_SEED` which one comes first.
-#![expect(missing_docs, clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+//! `KLAMM_TXN_SCHEDULES` says how many schedules run, `KLAMM_TXN_SEED` which one comes first; a single one
+//! tells what happens in it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod judge;
 mod node;
@@ -24,9 +25,10 @@ fn number(variable: &str, usual: u64) -> u64 {
 #[test]
 fn every_schedule_is_exactly_once() {
     let first = number("KLAMM_TXN_SEED", 0);
+    let count = number("KLAMM_TXN_SCHEDULES", SCHEDULES);
     let mut counts = schedule::Counts::default();
-    for seed in first..first + number("KLAMM_TXN_SCHEDULES", SCHEDULES) {
-        let run = std::panic::catch_unwind(|| schedule::run(seed));
+    for seed in first..first + count {
+        let run = std::panic::catch_unwind(|| schedule::run(seed, count == 1));
         match run {
             Ok(more) => counts.add(&more),
             Err(panic) => {
@@ -36,5 +38,8 @@ fn every_schedule_is_exactly_once() {
         }
     }
     println!("{counts:?}");
-    assert!(counts.committed > 0 && counts.aborted > 0 && counts.crashes > 0, "{counts:?}");
+    assert!(
+        count < SCHEDULES || counts.committed > 0 && counts.aborted > 0 && counts.crashes > 0,
+        "{counts:?}"
+    );
 }

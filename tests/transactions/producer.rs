@@ -157,6 +157,10 @@ impl Session {
             Op::End { commit } => {
                 let attempt = self.attempts.last_mut().unwrap();
                 attempt.outcome = if commit { Outcome::Committed } else { Outcome::Aborted };
+                if !attempt.unsure.is_empty() && granted == self.identity {
+                    // It does not know which sequence comes next, and its epoch stays: it asks for another.
+                    self.op = Some(Op::Init);
+                }
             }
         }
         if let Some(granted) = granted {
@@ -185,7 +189,7 @@ fn is_retriable(code: ErrorCode) -> bool {
 
 async fn carry_out(node: Arc<Node>, id: String, identity: Option<Identity>, op: Op, version: i16) -> Reply {
     match op {
-        Op::Init => init(&node, &id).await.map(Some),
+        Op::Init => init(&node, &id, identity).await.map(Some),
         Op::Send { at, value, sequence } => {
             let (topic, index) = DATA[at];
             let (producer, leader) = (identity.unwrap(), node.partition(topic, index));
@@ -281,8 +285,8 @@ async fn enlist(
     Ok(())
 }
 
-async fn init(node: &Arc<Node>, id: &str) -> Result<Identity, ErrorCode> {
-    let request = Init { id, timeout_ms: TIMEOUT_MS, known: None, two_phase: false, keep_prepared: false };
+async fn init(node: &Arc<Node>, id: &str, known: Option<Identity>) -> Result<Identity, ErrorCode> {
+    let request = Init { id, timeout_ms: TIMEOUT_MS, known, two_phase: false, keep_prepared: false };
     let mut fresh = None;
     loop {
         let decide =

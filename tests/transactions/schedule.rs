@@ -55,16 +55,18 @@ struct Schedule {
     seen: Vec<Vec<u32>>,
     next_value: u32,
     counts: Counts,
+    /// Tells what happens.
+    talks: bool,
 }
 
-/// Runs the schedule of a seed.
-pub fn run(seed: u64) -> Counts {
+/// Runs the schedule of a seed, and tells of it if asked to.
+pub fn run(seed: u64, talks: bool) -> Counts {
     let rng = SeededRng::new(seed);
     let version = 1 + i16::try_from(rng.below(2)).unwrap();
     let disk = Arc::new(Disk::new(rng.next(), version));
     let (sessions, seen) = (Vec::new(), vec![Vec::new(); DATA.len()]);
     let mut schedule =
-        Schedule { rng, version, disk, sessions, seen, next_value: 0, counts: Counts::default() };
+        Schedule { rng, version, disk, sessions, seen, next_value: 0, counts: Counts::default(), talks };
     let lives = 1 + schedule.rng.below(4);
     for life in 1..=lives {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
@@ -77,6 +79,12 @@ pub fn run(seed: u64) -> Counts {
 }
 
 impl Schedule {
+    fn tell(&self, what: impl FnOnce() -> String) {
+        if self.talks {
+            println!("{}", what());
+        }
+    }
+
     fn chance(&self, of_hundred: u64) -> bool {
         self.rng.below(100) < of_hundred
     }
@@ -92,7 +100,9 @@ impl Schedule {
             return;
         }
         self.counts.crashes += 1;
-        match self.chance(60) {
+        let is_power_cut = self.chance(60);
+        self.tell(|| format!("{}", if is_power_cut { "power cut" } else { "kill" }));
+        match is_power_cut {
             true => self.disk.files.crash(),
             false => self.disk.files.kill(),
         }
@@ -159,6 +169,8 @@ impl Schedule {
             }
         }
         session.ask(node, self.version);
+        let session = &self.sessions[which];
+        self.tell(|| format!("{which} {} asks {:?} as {:?}", session.id, session.op, session.identity));
     }
 
     /// Takes in what the broker has answered.
@@ -166,6 +178,7 @@ impl Schedule {
         for which in 0..self.sessions.len() {
             let Some((op, reply)) = self.sessions[which].hear(false) else { continue };
             let session = &self.sessions[which];
+            self.tell(|| format!("{which} {} hears {reply:?} to {op:?}", session.id));
             match (&op, reply) {
                 (Op::Init, Ok(_)) => self.replace(which),
                 (_, Ok(_)) => assert!(!session.sent_replaced, "a replaced producer got {op:?} done"),
