@@ -22,9 +22,6 @@ const ONE_NODE: &str = "The node is alone. A higher value in a file counts as 1,
 const DURABLE: &str = "An acknowledged record is on disk, and a reader never sees what a power cut could take back. \
                        With any other value the topic behaves as in Kafka.";
 
-const OWN_BUFFERS: &str = "The system fits the buffers of a socket to its traffic. A fixed small one costs a quarter more processor \
-                           time for what is produced, and twice the switches between threads for what is consumed.";
-
 #[rustfmt::skip]
 const DIFFERENCES: &[Difference] = &[
     broker("node.id", "1", "An empty configuration starts."),
@@ -35,8 +32,6 @@ const DIFFERENCES: &[Difference] = &[
     broker("log.dir", "./klamm-data", "Data that should last does not belong in a directory for temporary files."),
     broker("log.flush.interval.messages", "1", DURABLE),
     Difference { scope: Scope::Topic, name: "flush.messages", default: Some("1"), why: DURABLE },
-    broker("socket.receive.buffer.bytes", "-1", OWN_BUFFERS),
-    broker("socket.send.buffer.bytes", "-1", OWN_BUFFERS),
     broker("queued.max.request.bytes", "67108864", "Memory is bounded unless the bound is lifted. One request of any allowed size can always finish."),
     broker("offsets.topic.replication.factor", "1", ONE_NODE),
     broker("transaction.state.log.replication.factor", "1", ONE_NODE),

@@ -48,7 +48,7 @@ impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             listeners: Vec::new(),
-            sockets: SocketOptions { send_buffer: None, receive_buffer: None, backlog: 50 },
+            sockets: SocketOptions { send_buffer: Some(102_400), receive_buffer: Some(102_400), backlog: 50 },
             limits: Limits::default(),
             max_sockets: usize::MAX,
             max_idle: Duration::from_secs(600),
@@ -145,7 +145,7 @@ mod tests {
         let options = BrokerConfig {
             listeners: vec![endpoint("CLIENTS", 1), endpoint("CONTROLLER", 2)],
             controller_listener_names: vec!["CONTROLLER".into()],
-            socket_send_buffer_bytes: 4096,
+            socket_send_buffer_bytes: -1,
             connections_max_idle_ms: -1,
             max_connections: 7,
             max_connections_per_ip_overrides: [("127.0.0.1".into(), 3), ("::ffff:10.0.0.1".into(), 4)].into(),
@@ -158,7 +158,7 @@ mod tests {
             kinds,
             [("CLIENTS", ListenerKind::Broker, 1), ("CONTROLLER", ListenerKind::Controller, 2)]
         );
-        assert_eq!((config.sockets.send_buffer, config.sockets.receive_buffer), (Some(4096), None));
+        assert_eq!((config.sockets.send_buffer, config.sockets.receive_buffer), (None, Some(102_400)));
         assert_eq!((config.limits.total, config.limits.per_ip), (7, i32::MAX as usize));
         let ips: [IpAddr; 2] = ["127.0.0.1".parse().unwrap(), "10.0.0.1".parse().unwrap()];
         assert_eq!(ips.map(|ip| config.limits.overrides[&ip]), [3, 4]);
