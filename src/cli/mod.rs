@@ -147,6 +147,9 @@ fn finish(work: impl FnOnce(&mut dyn Write) -> Result<(), CliError>) -> ExitCode
 }
 
 #[cfg(test)]
+mod pages;
+
+#[cfg(test)]
 mod tests {
     use clap::CommandFactory;
 
