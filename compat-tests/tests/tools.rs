@@ -486,7 +486,7 @@ fn transactions() {
     has(&out, &["CurrentTransactionStartOffset", &open.0.to_string()]);
 
     // Whoever holds the id is fenced, and its transaction aborted.
-    let force = ["forceTerminateTransaction", "--transactional-id", "open"];
+    let force = ["forceTerminateTransaction", "--transactionalId", "open"];
     let _ = bench.good("kafka-transactions", &force);
     wait_for("the abort", STOP, || {
         let out = bench.good("kafka-transactions", &["list", "--transactional-id-pattern", "open"]);

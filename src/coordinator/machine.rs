@@ -45,8 +45,8 @@ pub struct Changes<R, C, E> {
     pub effects: Vec<E>,
     /// What memory has changed with the records; see [`Machine::refused`].
     pub touched: Option<Arc<str>>,
-    /// Nothing is lost with the records but work that would be done again: they become durable with those
-    /// that follow, or when someone waits for them.
+    /// Nothing is lost with the records but work that would be done again, and no reply reveals them: they
+    /// become durable with those that follow, or when someone waits for them.
     pub unhurried: bool,
 }
 

@@ -109,14 +109,14 @@ impl Markers {
         loop {
             left = self.mark(&ending, left).await;
             let Some(transactions) = self.transactions.upgrade() else { return };
-            // The producer is answered first: the next state need not be durable for that.
-            drop(transactions.decide(&ending.id, |shard, _| shard.answer(&ending, &as_partitions(&left))));
             if left.is_empty() {
                 let completed = transactions.decide(&ending.id, |shard, view| shard.complete(view, &ending));
                 if !completed.is_refused() {
                     return;
                 }
             }
+            let left_now = as_partitions(&left);
+            drop(transactions.decide(&ending.id, |shard, _| shard.delayed(&ending, &left_now)));
             tokio::time::sleep(pause).await;
             pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
             let unfinished = transactions

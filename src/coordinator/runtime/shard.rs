@@ -143,16 +143,19 @@ impl<M: Machine> Active<M> {
     /// Appends the records, replays them, and answers the tickets that are completed. Gives how far the
     /// log must be durable for what was decided.
     pub(super) fn settle(&mut self, view: &View<'_>, changes: ChangesOf<M>) -> Result<Offset, ErrorCode> {
+        let before = self.end;
         if let Err(error) = self.append(view.now, &changes) {
             let code = refusal(&error);
             tracing::warn!(partition = %self.partition.name(), %error, "a decision was not recorded");
             for (ticket, reply) in self.machine.refused(changes, code, view) {
-                self.complete(ticket, reply);
+                self.complete(ticket, reply, self.end);
             }
             return Err(code);
         }
+        // What nobody waits for says nothing that the replies reveal.
+        let revealed = if changes.unhurried { before } else { self.end };
         for (ticket, reply) in changes.completed {
-            self.complete(ticket, reply);
+            self.complete(ticket, reply, revealed);
         }
         let end = self.end;
         self.effects.extend(changes.effects.into_iter().map(|effect| (effect, end)));
@@ -210,10 +213,10 @@ impl<M: Machine> Active<M> {
         std::mem::take(&mut self.effects)
     }
 
-    fn complete(&mut self, ticket: Ticket, reply: M::Completed) {
+    fn complete(&mut self, ticket: Ticket, reply: M::Completed, end: Offset) {
         if let Some(sender) = self.tickets.remove(&ticket) {
             // Nobody listens if the client has gone.
-            let _ = sender.send((reply, self.end));
+            let _ = sender.send((reply, end));
         }
     }
 

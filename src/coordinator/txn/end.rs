@@ -99,23 +99,20 @@ impl TxnShard {
         self.iter().filter_map(|(id, txn)| Some(ending(Arc::clone(id), txn, txn.state.prepared()?)))
     }
 
-    /// Answers the producer that waits for an end: what was decided is certain, and it need not wait longer.
-    /// Only the partitions that have no marker yet are `left`; that is known in memory alone.
-    pub fn answer(&mut self, ending: &Ending, left: &TxnPartitions) -> Decision<()> {
+    /// Some markers cannot be written for now: only these partitions are `left`, which is known in memory alone.
+    /// The producer that waits for the end is answered: what was decided is certain, and it need not wait longer.
+    pub fn delayed(&mut self, ending: &Ending, left: &TxnPartitions) -> Decision<()> {
         if let Some(txn) = self.txn_mut(&ending.id).filter(|txn| is_same(txn, ending)) {
             txn.partitions = left.clone();
         }
         Decision::collect(|changes| {
-            if let Some(txn) = self.txn(&ending.id).filter(|txn| is_same(txn, ending)) {
-                let ended = Ok(after(txn));
-                changes.completed.extend(self.waiting(&ending.id).into_iter().map(|ticket| (ticket, ended)));
-            }
+            self.answer(ending, changes);
             Outcome::Reply(())
         })
     }
 
-    /// All markers are durable: the end is complete. If that is lost the markers are written again, and the
-    /// producer has its answer by now, so there is no hurry to make it durable.
+    /// All markers are durable: the end is complete, and the producer is answered. If the record is lost the
+    /// markers are written again; the answer says only what was durable before, so there is no hurry.
     pub fn complete(&mut self, view: &View<'_>, ending: &Ending) -> Decision<()> {
         let Some(txn) = self.txn(&ending.id).filter(|txn| is_same(txn, ending)) else {
             return Decision::reply(());
@@ -129,10 +126,19 @@ impl TxnShard {
         next.updated = view.now;
         let record = self.record(view, &ending.id, next);
         Decision::collect(|changes| {
+            self.answer(ending, changes);
             changes.push(record);
             changes.unhurried = true;
             Outcome::Reply(())
         })
+    }
+
+    /// Answers the producer that waits for an end.
+    fn answer(&mut self, ending: &Ending, changes: &mut Changes) {
+        if let Some(txn) = self.txn(&ending.id).filter(|txn| is_same(txn, ending)) {
+            let ended = Ok(after(txn));
+            changes.completed.extend(self.waiting(&ending.id).into_iter().map(|ticket| (ticket, ended)));
+        }
     }
 
     /// Whether an end still waits for its markers.
