@@ -73,7 +73,9 @@ pub fn run(seed: u64, talks: bool) -> Counts {
         runtime.block_on(schedule.live(life == lives));
         // Who waits for an answer gets none any more.
         drop(runtime);
-        schedule.sessions.iter_mut().for_each(|session| drop(session.hear(true)));
+        for session in &mut schedule.sessions {
+            let _ = session.hear(true);
+        }
     }
     schedule.counts
 }
@@ -101,7 +103,7 @@ impl Schedule {
         }
         self.counts.crashes += 1;
         let is_power_cut = self.chance(60);
-        self.tell(|| format!("{}", if is_power_cut { "power cut" } else { "kill" }));
+        self.tell(|| if is_power_cut { "power cut" } else { "kill" }.to_owned());
         match is_power_cut {
             true => self.disk.files.crash(),
             false => self.disk.files.kill(),
