@@ -214,7 +214,7 @@ fn below_a_recovery_point_of_its_own_klamm_cuts_nothing() {
     let path = tmp.path().join("data").join(checkpoint::RECOVERY_POINT);
     let mut points = checkpoint::read(&RealFiles, &path).unwrap();
     assert_eq!(points[&TopicPartition::new("torn-body", 0)], Offset(30));
-    checkpoint::sign(&mut points);
+    checkpoint::sign(&mut points, 0);
     checkpoint::write(&RealFiles, &path, &points).unwrap();
     let (directory, mut found, _) = directory(tmp.path());
     found.retain(|found| found.tp.topic.as_ref() == "torn-body");

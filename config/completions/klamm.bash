@@ -40,6 +40,9 @@ _klamm() {
             klamm,produce)
                 cmd="klamm__subcmd__produce"
                 ;;
+            klamm,recover)
+                cmd="klamm__subcmd__recover"
+                ;;
             klamm,serve)
                 cmd="klamm__subcmd__serve"
                 ;;
@@ -107,7 +110,7 @@ _klamm() {
 
     case "${cmd}" in
         klamm)
-            opts="-h -V --help --version serve health topic group produce consume bench dump check format"
+            opts="-h -V --help --version serve health topic group produce consume bench dump check recover format"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1267,6 +1270,20 @@ _klamm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        klamm__subcmd__recover)
+            opts="-h --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;

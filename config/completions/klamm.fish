@@ -35,6 +35,7 @@ complete -c klamm -n "__fish_klamm_needs_command" -f -a "consume" -d 'Print the 
 complete -c klamm -n "__fish_klamm_needs_command" -f -a "bench" -d 'Put load on a broker and measure'
 complete -c klamm -n "__fish_klamm_needs_command" -f -a "dump" -d 'Show what is in files of a log directory: batches, records, indexes, checkpoints'
 complete -c klamm -n "__fish_klamm_needs_command" -f -a "check" -d 'Verify a log directory offline, and say what is wrong and where'
+complete -c klamm -n "__fish_klamm_needs_command" -f -a "recover" -d 'Recover a log directory after a crash, so that Kafka can boot on it'
 complete -c klamm -n "__fish_klamm_needs_command" -f -a "format" -d 'Make log directories ready for a cluster, as kafka-storage does'
 complete -c klamm -n "__fish_klamm_using_subcommand serve" -l override -d 'Set one option, over what the file says; may be repeated' -r
 complete -c klamm -n "__fish_klamm_using_subcommand serve" -l log-format -d 'Form of log lines: auto (colours on a terminal), text, json; sets klamm.log.format' -r
@@ -332,6 +333,8 @@ complete -c klamm -n "__fish_klamm_using_subcommand dump" -s h -l help -d 'Print
 complete -c klamm -n "__fish_klamm_using_subcommand check" -l json -d 'One JSON object per line'
 complete -c klamm -n "__fish_klamm_using_subcommand check" -l quiet -d 'Leave out the notes'
 complete -c klamm -n "__fish_klamm_using_subcommand check" -s h -l help -d 'Print help'
+complete -c klamm -n "__fish_klamm_using_subcommand recover" -l json -d 'One JSON object per line'
+complete -c klamm -n "__fish_klamm_using_subcommand recover" -s h -l help -d 'Print help'
 complete -c klamm -n "__fish_klamm_using_subcommand format; and not __fish_seen_subcommand_from info random-uuid" -s c -l config -d 'A server.properties as Kafka reads it' -r -F
 complete -c klamm -n "__fish_klamm_using_subcommand format; and not __fish_seen_subcommand_from info random-uuid" -s t -l cluster-id -d 'Id of the cluster; a random one if it is left out' -r
 complete -c klamm -n "__fish_klamm_using_subcommand format; and not __fish_seen_subcommand_from info random-uuid" -s I -l initial-controllers -d 'The voters, id@host:port:directory; for Klamm this node only' -r

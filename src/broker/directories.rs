@@ -89,8 +89,9 @@ pub(super) fn open(
         }
     }
     // All locks are taken before anything is written.
-    let located =
-        paths.iter().map(|path| locate(path, environment, metrics)).collect::<Result<Vec<_>, _>>()?;
+    let journal = u64::try_from(config.klamm_journal_bytes).unwrap_or(0);
+    let locate = |path: &PathBuf| locate(path, journal, environment, metrics);
+    let located = paths.iter().map(locate).collect::<Result<Vec<_>, _>>()?;
     let cluster_id = cluster_id(&located, loaded, environment)?;
     let mut metas = Vec::with_capacity(located.len());
     for place in &located {
@@ -137,11 +138,17 @@ fn absolute(path: &str) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path))
 }
 
-fn locate(path: &Path, environment: &Environment, metrics: &LogMetrics) -> Result<Located, DirectoryError> {
+fn locate(
+    path: &Path,
+    journal: u64,
+    environment: &Environment,
+    metrics: &LogMetrics,
+) -> Result<Located, DirectoryError> {
     let Environment { files, clock, rng } = environment;
     let (clock, rng) = (Arc::clone(clock), Arc::clone(rng));
     let env = LogEnv::measured(Arc::clone(files), clock, rng, path.to_owned(), metrics.clone());
     let (directory, contents) = LogDirectory::open(env, path.to_owned(), FLUSH_THREADS)?;
+    directory.allow_journal(journal);
     let meta = MetaProperties::read(files.as_ref(), path)?;
     if meta.is_none() && (!contents.partitions.is_empty() || contents.metadata_log.is_some()) {
         return Err(DirectoryError::Nameless(path.to_owned()));

@@ -199,6 +199,7 @@ impl Replicas {
     fn create_missing(&self, topic: &Topic, image: &Image, effective: &Effective) -> Result<(), LogError> {
         let mut config = None;
         let mut touched: Vec<Arc<LogDirectory>> = Vec::new();
+        let mut outcome = Ok(());
         for (&index, info) in &topic.partitions {
             let tp = TopicPartition::new(Arc::clone(&topic.name), index);
             let Some(replica) = info.replicas.iter().position(|node| *node == self.node) else { continue };
@@ -210,7 +211,14 @@ impl Replicas {
             let assigned = info.directories.get(replica).and_then(|id| self.assigned(*id));
             let Some(directory) = assigned.or_else(|| self.emptiest()) else { continue };
             let expiration = i64::from(effective.config.producer_id_expiration_ms);
-            let log = directory.create_log(&tp, topic.id, Arc::new(log_config(config, expiration)))?;
+            let created = directory.create_log(&tp, topic.id, Arc::new(log_config(config, expiration)));
+            let log = match created {
+                Ok(log) => log,
+                Err(error) => {
+                    outcome = Err(error);
+                    break;
+                }
+            };
             let storage = Arc::new(LocalLog::new(log, Arc::clone(&directory)));
             let partition = Partition::new(tp, topic.id, info.leader_epoch, storage, Arc::clone(config));
             self.partitions.insert(Arc::new(partition));
@@ -218,7 +226,7 @@ impl Replicas {
                 touched.push(directory);
             }
         }
-        touched.iter().try_for_each(|directory| directory.sync_names())
+        touched.iter().fold(outcome, |outcome, directory| outcome.and(directory.sync_names()))
     }
 
     /// The directory of this id, if it works.

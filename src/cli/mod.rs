@@ -1,7 +1,7 @@
 //! The command line: what a person types, and what `klamm` answers.
 //!
 //! Owns the subcommands, one file each: their options, their help, what they print and with which code
-//! they exit. `serve` starts the broker, `dump`, `check` and `format` read directories through
+//! they exit. `serve` starts the broker, `dump`, `check`, `format` and `recover` work on directories through
 //! `inspect`, and the others are clients that know a broker only by its wire ([`client`]), so they
 //! work against any Kafka. Called by the name of one of Kafka's tools it is that tool ([`kafka`]).
 //! Promises: results go to stdout, everything else to stderr; a reader that closes the pipe ends a
@@ -25,6 +25,7 @@ mod kafka;
 mod logging;
 mod produce;
 mod progress;
+mod recover;
 mod serve;
 mod session;
 mod table;
@@ -70,6 +71,7 @@ enum Command {
     Bench(Box<bench::Args>),
     Dump(dump::Args),
     Check(check::Args),
+    Recover(recover::Args),
     Format(Box<format::Args>),
 }
 
@@ -91,6 +93,7 @@ impl Command {
             Self::Bench(args) => bench::run(args, out),
             Self::Dump(args) => dump::run(args, out),
             Self::Check(args) => check::run(args, out),
+            Self::Recover(args) => recover::run(args, out),
             Self::Format(args) => format::run(args, out),
         }
     }

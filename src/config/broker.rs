@@ -155,6 +155,7 @@ typed! { Scope::Broker;
             "transaction.remove.expired.transaction.cleanup.interval.ms",
         transactional_id_expiration_ms: i32 = "transactional.id.expiration.ms",
         klamm_allow_unprotected: bool = "klamm.allow.unprotected",
+        klamm_journal_bytes: i32 = "klamm.journal.bytes",
         klamm_replication_clamp: bool = "klamm.replication.clamp",
         klamm_announce_as_kafka: bool = "klamm.announce.as.kafka",
         /// A filter in the syntax of the `tracing` crates.

@@ -59,6 +59,12 @@ pub fn bound_kept_files(most: usize) {
     OPEN.most.store(most, Relaxed);
 }
 
+/// How many files the slots of this process may hold open together.
+#[must_use]
+pub fn most_kept_files() -> usize {
+    OPEN.most.load(Relaxed)
+}
+
 #[derive(Debug)]
 struct Handles {
     most: AtomicUsize,

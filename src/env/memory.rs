@@ -67,6 +67,8 @@ struct State {
     used: u64,
     locked: BTreeSet<u64>,
     syncs: u64,
+    /// Changes that are still carried out; `None` for all.
+    power: Option<u64>,
     rng: SeededRng,
 }
 
@@ -85,6 +87,7 @@ impl MemoryFiles {
             used: 0,
             locked: BTreeSet::new(),
             syncs: 0,
+            power: None,
             rng: SeededRng::new(seed),
         };
         Self { shared: Arc::new(Mutex::new(state)), run: None }
@@ -100,7 +103,8 @@ impl MemoryFiles {
     /// Cuts the power: unsynced changes are lost in part, open files and locks are void.
     pub fn crash(&self) {
         let mut state = self.state();
-        let State { nodes, rng, generation, locked, used, .. } = &mut *state;
+        let State { nodes, rng, generation, locked, used, power, .. } = &mut *state;
+        *power = None;
         *generation += 1;
         locked.clear();
         *used = 0;
@@ -120,6 +124,12 @@ impl MemoryFiles {
         let mut state = self.state();
         state.generation += 1;
         state.locked.clear();
+    }
+
+    /// Lets `changes` more changes happen (writes, syncs, changes of names and lengths); all later ones fail, as if the
+    /// power went out before the first of them. [`crash`](Self::crash) decides what is left, and puts it back on.
+    pub fn cut_power_after(&self, changes: u64) {
+        self.state().power = Some(changes);
     }
 
     /// Makes operations fail from now on.
@@ -157,6 +167,18 @@ impl MemoryFiles {
 }
 
 impl State {
+    /// Takes one change from what is left of the power.
+    fn spend(&mut self) -> io::Result<()> {
+        match &mut self.power {
+            None => Ok(()),
+            Some(0) => Err(io::Error::other("the power is out")),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+        }
+    }
+
     fn find(&self, path: &Path) -> io::Result<u64> {
         let mut node = ROOT;
         for part in path.components() {
@@ -188,6 +210,7 @@ impl State {
     }
 
     fn add(&mut self, path: &Path, node: Node) -> io::Result<u64> {
+        self.spend()?;
         let id = self.next;
         let (names, name) = self.parent(path)?;
         names.change(NameChange::Set(name, id));
@@ -272,6 +295,7 @@ impl Files for MemoryFiles {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.live()?;
         state.fault(FaultOp::Rename, from)?;
+        state.spend()?;
         let node = state.find(from)?;
         let (_, to_name) = state.parent(to)?;
         let (names, from_name) = state.parent(from)?;
@@ -287,6 +311,7 @@ impl Files for MemoryFiles {
     fn remove_file(&self, path: &Path) -> io::Result<()> {
         let mut state = self.live()?;
         let node = state.find(path)?;
+        state.spend()?;
         if let Some(Node::File(content)) = state.nodes.get(&node) {
             state.used = state.used.saturating_sub(content.now.len() as u64);
         }
@@ -300,6 +325,7 @@ impl Files for MemoryFiles {
         if !state.dir(dir)?.now.is_empty() {
             return Err(error(io::ErrorKind::DirectoryNotEmpty, dir));
         }
+        state.spend()?;
         let (names, name) = state.parent(dir)?;
         names.change(NameChange::Unset(name));
         Ok(())
@@ -308,6 +334,7 @@ impl Files for MemoryFiles {
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         let mut state = self.live()?;
         state.fault(FaultOp::SyncDir, dir)?;
+        state.spend()?;
         state.dir(dir)?.sync();
         Ok(())
     }
@@ -397,6 +424,7 @@ impl File for MemoryFile {
     fn write_all_vectored_at(&self, bufs: &mut [IoSlice<'_>], pos: u64) -> io::Result<()> {
         let mut data = bufs.iter().map(|buf| &**buf).collect::<Vec<&[u8]>>().concat();
         self.with(|state, content| {
+            state.spend()?;
             let mut failed = state.fault(FaultOp::Write, &self.path);
             let grows = (pos + data.len() as u64).saturating_sub(content.now.len() as u64);
             if failed.is_ok() && state.capacity.is_some_and(|capacity| state.used + grows > capacity) {
@@ -412,6 +440,7 @@ impl File for MemoryFile {
 
     fn sync_data(&self) -> io::Result<()> {
         self.with(|state, content| {
+            state.spend()?;
             state.syncs += 1;
             if let Err(error) = state.fault(FaultOp::Sync, &self.path) {
                 content.pending.clear();
@@ -423,7 +452,8 @@ impl File for MemoryFile {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.with(|_, content| {
+        self.with(|state, content| {
+            state.spend()?;
             content.change(Change::SetLen(usize::try_from(len).unwrap_or(usize::MAX)));
             Ok(())
         })

@@ -21,7 +21,7 @@ mod rng;
 pub use clock::{Clock, FakeClock, SystemClock};
 pub use files::{Advice, DirEntry, File, FileRange, Files, Metadata, OpenMode, Space};
 pub use files::{MAX_SMALL_FILE, read_small, remove_tree, replace};
-pub use handles::{Slot, bound_kept_files};
+pub use handles::{Slot, bound_kept_files, most_kept_files};
 pub use lock::{LockError, LockGuard};
 pub use memory::{Fault, FaultOp, MemoryFiles};
 pub use real_files::RealFiles;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::log::contents::CLEAN_SHUTDOWN;
 use crate::log::names::{self, FileName, Kind};
-use crate::log::{checkpoint, leader_epochs, partition_metadata};
+use crate::log::{checkpoint, journal, leader_epochs, partition_metadata};
 use crate::types::Offset;
 
 /// A file that can be shown.
@@ -24,6 +24,8 @@ pub enum FileKind {
     Properties,
     /// `klamm.state`.
     State,
+    /// `klamm.journal`.
+    Journal,
     /// A JSON object: `quorum-state`, `.kafka_cleanshutdown`.
     Json,
 }
@@ -45,6 +47,7 @@ impl FileKind {
             leader_epochs::FILE => Self::LeaderEpochs,
             partition_metadata::FILE => Self::PartitionMetadata,
             names::STATE => Self::State,
+            journal::FILE => Self::Journal,
             "meta.properties" => Self::Properties,
             "quorum-state" | CLEAN_SHUTDOWN => Self::Json,
             _ if name.ends_with(".checkpoint") || name.ends_with(".checkpoint.part") => {
@@ -85,6 +88,7 @@ mod tests {
             ("a-0/partition.metadata", Some(FileKind::PartitionMetadata)),
             (".kafka_cleanshutdown", Some(FileKind::Json)),
             ("a-0/klamm.state", Some(FileKind::State)),
+            ("klamm.journal", Some(FileKind::Journal)),
             ("notes.txt", None),
         ];
         for (path, want) in cases {

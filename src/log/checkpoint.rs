@@ -70,14 +70,15 @@ pub fn encode(offsets: &Offsets) -> String {
     out
 }
 
-/// Marks recovery points as this program's own: what lies below them was acknowledged as durable.
-pub fn sign(points: &mut Offsets) {
-    points.insert(TopicPartition::new(SIGNATURE.0, SIGNATURE.1), Offset::ZERO);
+/// Marks recovery points as this program's own: what lies below them was acknowledged as durable. `journal` is
+/// the id of the journal that may hold what lies above them, 0 for none.
+pub fn sign(points: &mut Offsets, journal: i64) {
+    points.insert(TopicPartition::new(SIGNATURE.0, SIGNATURE.1), Offset(journal));
 }
 
-/// Takes the mark off; false if there was none, and so Kafka wrote the points.
-pub fn take_signature(points: &mut Offsets) -> bool {
-    points.remove(&TopicPartition::new(SIGNATURE.0, SIGNATURE.1)).is_some()
+/// Takes the mark off and gives the journal's id in it; `None` if there was none, and so Kafka wrote the points.
+pub fn take_signature(points: &mut Offsets) -> Option<i64> {
+    points.remove(&TopicPartition::new(SIGNATURE.0, SIGNATURE.1)).map(Offset::get)
 }
 
 /// Reads a checkpoint file; one that is missing is empty.

@@ -48,9 +48,11 @@ pub struct Contents {
     pub clean_shutdown: bool,
     /// The broker epoch in the marker, -1 if there is none.
     pub broker_epoch: i64,
-    /// Whether the recovery points are to be written anew: they hold a partition that is not here, or there is
+    /// Whether recovery points and log starts are to be written anew: they hold a partition that is not here, or there is
     /// no partition and Kafka, or nobody, wrote them.
     pub stale_points: bool,
+    /// Id of the journal that was in use when the recovery points were written; 0 none.
+    pub journal: i64,
     /// High watermarks.
     pub high_watermarks: Offsets,
     /// Names of the other files.
@@ -72,7 +74,9 @@ pub fn read(files: &dyn Files, root: &Path) -> Result<Contents, LogError> {
         contents.broker_epoch = marker.get("brokerEpoch").and_then(|epoch| epoch.as_i64()).unwrap_or(-1);
     }
     let mut points = checkpoint::read(files, &root.join(checkpoint::RECOVERY_POINT))?;
-    let own_points = checkpoint::take_signature(&mut points);
+    let signature = checkpoint::take_signature(&mut points);
+    let own_points = signature.is_some();
+    contents.journal = signature.unwrap_or(0);
     let starts = checkpoint::read(files, &root.join(checkpoint::LOG_START))?;
     contents.high_watermarks = checkpoint::read(files, &root.join(checkpoint::HIGH_WATERMARK))?;
     let clean_shutdown = contents.clean_shutdown;
@@ -110,7 +114,7 @@ pub fn read(files: &dyn Files, root: &Path) -> Result<Contents, LogError> {
     }
     contents.stale_points = {
         let here: BTreeSet<&TopicPartition> = contents.partitions.iter().map(|found| &found.tp).collect();
-        points.keys().any(|tp| !here.contains(tp)) || (here.is_empty() && !own_points)
+        points.keys().chain(starts.keys()).any(|tp| !here.contains(tp)) || (here.is_empty() && !own_points)
     };
     Ok(contents)
 }

@@ -78,6 +78,7 @@ impl Model {
         if contents.partitions.is_empty() {
             assert_eq!(self.durable, 0, "the partition is gone");
             let log = directory.create_log(&self.tp, Uuid([7; 16]), Arc::clone(&self.config)).unwrap();
+            directory.sync_names().unwrap();
             return (directory, log);
         }
         let opened = directory.open_logs(&contents.partitions, &|_| Arc::clone(&self.config), 1).unwrap();

@@ -2,8 +2,8 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
 use super::checkpoint::{self, Offsets};
@@ -11,29 +11,42 @@ use super::config::LogConfig;
 use super::contents::{self, Contents, FoundPartition};
 use super::error::{At, LogError};
 use super::flush::Flusher;
+use super::journal;
+use super::journal_place;
 use super::names::renamed_dir;
 use super::open::OpenState;
 use super::partition_log::{Log, LogEnv};
 use super::recovery::RecoveryReport;
-use crate::env::{self, LockGuard};
+use crate::env::{self, File, LockGuard};
 use crate::types::{Offset, Timestamp, TopicId, TopicPartition};
 
 /// Bytes appended to a directory after which its recovery points move, so that a restart has no more
 /// than this to check.
 pub const CHECKPOINT_BYTES: u64 = 64 << 20;
 
+/// Flushes of new partitions' files that run at the same time.
+const SYNCS_AT_ONCE: usize = 16;
+
 /// An open log directory. It holds the directory's lock until it is dropped.
 #[derive(Debug)]
 pub struct LogDirectory {
-    env: Arc<LogEnv>,
-    path: PathBuf,
+    pub(super) env: Arc<LogEnv>,
+    pub(super) path: PathBuf,
     logs: Mutex<BTreeMap<TopicPartition, Arc<Log>>>,
     /// Partitions that could not be opened. Their points stay what they were: the next start must still
     /// know what was durable.
     closed: Mutex<BTreeMap<TopicPartition, FoundPartition>>,
     /// Whether the checkpoints hold partitions that are not here.
     stale_points: AtomicBool,
-    flusher: Flusher,
+    pub(super) flusher: Flusher,
+    /// What the journal of a run before has of the logs, until they are open.
+    pub(super) found_journal: Mutex<Option<journal::Found>>,
+    /// Id of the journal that lies here, 0 if none does; recovery points name it.
+    pub(super) journal: AtomicI64,
+    /// Length that a journal is to have; 0 for none.
+    pub(super) journal_bytes: AtomicU64,
+    /// Files that are to be durable before the names of new partitions.
+    newborn: Mutex<Vec<(PathBuf, Arc<dyn File>)>>,
     /// Directories that wait for removal, and when.
     removals: Mutex<Vec<(Timestamp, PathBuf)>>,
     /// One writer of checkpoints at a time.
@@ -55,7 +68,8 @@ impl LogDirectory {
         files.create_dir_all(&path).at(&path)?;
         let lock = files.lock(&path.join(contents::LOCK)).map_err(LogError::Locked)?;
         let contents = contents::read(files, &path)?;
-        let flusher = Flusher::start(flush_threads).at(&path)?;
+        let found_journal = journal_place::find(files, &path, &contents)?;
+        let flusher = Flusher::start(Arc::clone(&env), flush_threads).at(&path)?;
         let now = env.clock.now();
         // At once: a partition may be made under the same name any moment.
         for dir in &contents.unborn {
@@ -69,6 +83,10 @@ impl LogDirectory {
             closed: Mutex::default(),
             stale_points: AtomicBool::new(contents.stale_points),
             flusher,
+            journal: AtomicI64::new(found_journal.as_ref().map_or(0, |found| found.id)),
+            found_journal: Mutex::new(found_journal),
+            journal_bytes: AtomicU64::new(0),
+            newborn: Mutex::default(),
             removals: Mutex::new(removals),
             checkpointing: Mutex::default(),
             _lock: lock,
@@ -151,6 +169,7 @@ impl LogDirectory {
         });
         let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
         results.sort_by_key(|(at, _)| *at);
+        self.leave_journal()?;
         if self.stale_points.load(Ordering::Relaxed) {
             // Points of a partition that is gone must not be taken for those of a new one of its name.
             self.save_points()?;
@@ -172,7 +191,8 @@ impl LogDirectory {
             return Err(LogError::corrupt(&found.dir, reason));
         };
         let (env, tp) = (Arc::clone(&self.env), found.tp.clone());
-        let (log, report) = Log::open(env, found.dir.clone(), tp, topic_id, config, found.state)?;
+        let tail = self.tail(topic_id, tp.partition);
+        let (log, report) = Log::open_with(env, found.dir.clone(), tp, topic_id, config, found.state, &tail)?;
         let log = Arc::new(log);
         self.map().insert(found.tp.clone(), Arc::clone(&log));
         if log.durable_end() < log.log_end() {
@@ -183,7 +203,8 @@ impl LogDirectory {
         Ok((log, report))
     }
 
-    /// Makes a new partition. It is durable with its first flush, and so with its first batch.
+    /// Makes a new partition. It is durable with its first flush, and so with its first batch. It may be written to
+    /// after [`sync_names`](Self::sync_names).
     ///
     /// # Errors
     /// The system's.
@@ -195,11 +216,13 @@ impl LogDirectory {
     ) -> Result<Arc<Log>, LogError> {
         let dir = self.path.join(tp.to_string());
         let created = Log::create(Arc::clone(&self.env), dir.clone(), tp.clone(), topic_id, config);
-        let log = Arc::new(created.map_err(|error| {
+        let (log, metadata) = created.map_err(|error| {
             // What was made of it would only be in the way; if it cannot go, the next start sees to it.
             let _ = env::remove_tree(self.env.files.as_ref(), &dir);
             self.env.judge(error)
-        })?);
+        })?;
+        self.newborn.lock().unwrap_or_else(PoisonError::into_inner).push((dir, metadata));
+        let log = Arc::new(log);
         self.map().insert(tp.clone(), Arc::clone(&log));
         Ok(log)
     }
@@ -209,6 +232,32 @@ impl LogDirectory {
     /// # Errors
     /// The system's.
     pub fn sync_names(&self) -> Result<(), LogError> {
+        let newborn = std::mem::take(&mut *self.newborn.lock().unwrap_or_else(PoisonError::into_inner));
+        let next = AtomicUsize::new(0);
+        let failure: OnceLock<LogError> = OnceLock::new();
+        let work = || {
+            while let Some((path, file)) = newborn.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if let Err(error) = file.sync_data().at(path) {
+                    let _ = failure.set(error);
+                }
+            }
+        };
+        // Flushes that run at the same time share what the file system does for each.
+        thread::scope(|scope| {
+            for _ in 1..newborn.len().min(SYNCS_AT_ONCE) {
+                scope.spawn(work);
+            }
+            work();
+        });
+        if let Some(error) = failure.into_inner() {
+            // A flush that failed is not tried again.
+            self.env.health.fail(&format!("a flush failed: {error}"));
+            return Err(error);
+        }
+        self.sync_dir()
+    }
+
+    pub(super) fn sync_dir(&self) -> Result<(), LogError> {
         self.env.files.sync_dir(&self.path).at(&self.path)
     }
 
@@ -286,7 +335,7 @@ impl LogDirectory {
     }
 
     /// Writes recovery points and log starts.
-    fn save_points(&self) -> Result<(), LogError> {
+    pub(super) fn save_points(&self) -> Result<(), LogError> {
         let _turn = self.checkpointing.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut points, mut starts) = (Offsets::new(), Offsets::new());
         for (tp, found) in self.closed().iter().filter(|(_, found)| found.state.own_points) {
@@ -302,7 +351,7 @@ impl LogDirectory {
                 starts.insert(log.topic_partition().clone(), start);
             }
         }
-        checkpoint::sign(&mut points);
+        checkpoint::sign(&mut points, self.journal.load(Ordering::Relaxed));
         let files = self.env.files.as_ref();
         let write = |name, offsets| {
             let written = checkpoint::write(files, &self.path.join(name), offsets);
@@ -351,6 +400,11 @@ impl LogDirectory {
         } else {
             Ok(())
         };
+        if self.flusher.wants_journal()
+            && let Err(error) = self.make_journal()
+        {
+            first_error.get_or_insert(error);
+        }
         if let Err(error) = due {
             first_error.get_or_insert(error);
         }
@@ -399,7 +453,13 @@ impl LogDirectory {
         self.save_points()?;
         self.save_high_watermarks(high_watermarks)?;
         match first_error {
-            None => contents::write_marker(self.env.files.as_ref(), &self.path, broker_epoch),
+            // Nobody could say at the next start what is clean and what was not even opened.
+            None if !self.closed().is_empty() => Ok(()),
+            None => {
+                // All that is in it is durable in the logs.
+                self.remove_journal()?;
+                contents::write_marker(self.env.files.as_ref(), &self.path, broker_epoch)
+            }
             Some(error) => Err(error),
         }
     }
@@ -408,7 +468,7 @@ impl LogDirectory {
         self.logs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn closed(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, FoundPartition>> {
+    pub(super) fn closed(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, FoundPartition>> {
         self.closed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -8,6 +8,10 @@ use crate::metrics::{Counter, Histogram, Registry, table};
 pub struct LogMetrics {
     /// How long making a log durable took, in ns.
     pub(super) flush_time: Arc<Histogram>,
+    /// How long a round in the journal took, in ns.
+    pub(super) journal_time: Arc<Histogram>,
+    /// Logs in those rounds.
+    pub(super) journal_logs: Arc<Counter>,
     /// Bytes of batches appended.
     pub(super) appended: Arc<Counter>,
 }
@@ -18,6 +22,8 @@ impl LogMetrics {
     pub fn new(registry: &Registry) -> Self {
         Self {
             flush_time: registry.histogram(&table::FLUSH_TIME, &[]),
+            journal_time: registry.histogram(&table::JOURNAL_TIME, &[]),
+            journal_logs: registry.counter(&table::JOURNAL_LOGS, &[]),
             appended: registry.counter(&table::APPENDED, &[]),
         }
     }

@@ -9,10 +9,11 @@ use super::early::Early;
 use super::error::{At, LogError};
 use super::index::Entry;
 use super::inventory;
+use super::journal::Tail;
 use super::leader_epochs::{self, LeaderEpochs};
 use super::markers;
 use super::names::{Kind, STATE, file_name};
-use super::partition_log::{Inner, Log, LogEnv};
+use super::partition_log::{Inner, Log, LogEnv, Mark};
 use super::partition_metadata;
 use super::producers::Producers;
 use super::read::Cursors;
@@ -44,7 +45,8 @@ pub struct OpenState {
 }
 
 impl Log {
-    /// Makes the log of a new, empty partition. Durable after the first flush.
+    /// Makes the log of a new, empty partition. Durable after the first flush. Gives its `partition.metadata` too,
+    /// to be synced before the first record.
     ///
     /// # Errors
     /// The system's.
@@ -54,15 +56,16 @@ impl Log {
         tp: TopicPartition,
         topic_id: TopicId,
         config: Arc<LogConfig>,
-    ) -> Result<Self, LogError> {
+    ) -> Result<(Self, Arc<dyn File>), LogError> {
         let files = env.files.as_ref();
         files.create_dir_all(&dir).at(&dir)?;
-        write_metadata(files, &dir, topic_id)?;
+        let metadata = write_metadata(files, &dir, topic_id)?;
         let segment = Segment::create(files, &dir, Offset::ZERO, env.clock.now())?;
         let mut inner = empty_inner(dir, config, vec![segment]);
         inner.names_dirty = true;
         inner.is_born = false;
-        Ok(Self::assemble(env, tp, topic_id, inner))
+        inner.unsynced.push(Arc::clone(&metadata));
+        Ok((Self::assemble(env, tp, topic_id, inner), metadata))
     }
 
     /// Opens the log in an existing directory, whose own name is durable, with recovery as needed. The tail past the recovery point
@@ -78,6 +81,19 @@ impl Log {
         topic_id: TopicId,
         config: Arc<LogConfig>,
         state: OpenState,
+    ) -> Result<(Self, RecoveryReport), LogError> {
+        Self::open_with(env, dir, tp, topic_id, config, state, &Tail::default())
+    }
+
+    /// As [`open`](Self::open), where the journal has something of the log.
+    pub(super) fn open_with(
+        env: Arc<LogEnv>,
+        dir: PathBuf,
+        tp: TopicPartition,
+        topic_id: TopicId,
+        config: Arc<LogConfig>,
+        state: OpenState,
+        tail: &Tail,
     ) -> Result<(Self, RecoveryReport), LogError> {
         let now = env.clock.now();
         let files = env.files.as_ref();
@@ -98,6 +114,8 @@ impl Log {
             config: &config,
             recovery_point: point,
             clean: state.clean_shutdown,
+            log_start: state.log_start_offset,
+            tail: Some(tail).filter(|tail| !tail.pieces().is_empty()),
             report: RecoveryReport::default(),
         };
         if is_new {
@@ -120,6 +138,7 @@ impl Log {
         let point = point.clamp(first, end.max(first));
         inner.recovery_point = if state.clean_shutdown { end } else { point };
         inner.durable = inner.recovery_point;
+        inner.flushed = inner.recovery_point;
         // Names made before a kill may not be durable; the next flush sees to it.
         inner.names_dirty = is_new || !state.clean_shutdown;
         inner.saved = state.clean_shutdown.then_some(end);
@@ -146,6 +165,9 @@ fn empty_inner(dir: PathBuf, config: Arc<LogConfig>, segments: Vec<Segment>) -> 
         deletion_dirty: false,
         end: Offset::ZERO,
         durable: Offset::ZERO,
+        durable_mark: Mark::NOWHERE,
+        flushed: Offset::ZERO,
+        flushed_mark: Mark::NOWHERE,
         recovery_point: Offset::ZERO,
         saved: None,
         producers: Producers::default(),
@@ -161,16 +183,18 @@ fn empty_inner(dir: PathBuf, config: Arc<LogConfig>, segments: Vec<Segment>) -> 
         head: None,
         removals: VecDeque::new(),
         offline: None,
+        has_left: false,
     }
 }
 
-/// Writes `partition.metadata`, before there is any record: without it nobody would know whose they are.
-fn write_metadata(files: &dyn Files, dir: &Path, topic_id: TopicId) -> Result<(), LogError> {
+/// Writes `partition.metadata`. It is to be durable before there is any record: without it nobody would know
+/// whose they are.
+fn write_metadata(files: &dyn Files, dir: &Path, topic_id: TopicId) -> Result<Arc<dyn File>, LogError> {
     let path = dir.join(partition_metadata::FILE);
     let file = files.open(&path, env::OpenMode::Create).at(&path)?;
     file.set_len(0).at(&path)?;
     file.write_all_at(partition_metadata::encode(topic_id).as_bytes(), 0).at(&path)?;
-    file.sync_data().at(&path)
+    Ok(file)
 }
 
 fn read_epochs(files: &dyn Files, dir: &Path) -> Result<Option<LeaderEpochs>, LogError> {
@@ -190,6 +214,7 @@ fn begin_anew(files: &dyn Files, inner: &mut Inner, now: Timestamp) -> Result<()
     inner.segments.push(Segment::create(files, &inner.dir, inner.log_start, now)?);
     inner.end = inner.log_start;
     inner.durable = inner.end;
+    inner.flushed = inner.end;
     inner.recovery_point = inner.end;
     inner.names_dirty = true;
     Ok(())

@@ -111,7 +111,14 @@ pub(super) struct Inner {
     /// Whether `deleted_before` has moved since it was saved.
     pub deletion_dirty: bool,
     pub end: Offset,
+    /// Everything below is on disk: in the segments, or in the journal.
     pub durable: Offset,
+    /// How far the active segment is durable, if its name is.
+    pub durable_mark: Mark,
+    /// Everything below is on disk by the segments' own flushes.
+    pub flushed: Offset,
+    /// How far the active segment is.
+    pub flushed_mark: Mark,
     /// Durable, with index entries and state file to go with it: recovery begins here.
     pub recovery_point: Offset,
     /// The end at which all was saved for a clean start, if nothing has happened since.
@@ -133,11 +140,34 @@ pub(super) struct Inner {
     /// Files that wait for removal, and when.
     pub removals: VecDeque<(Timestamp, Vec<PathBuf>)>,
     pub offline: Option<String>,
+    /// The partition was deleted.
+    pub has_left: bool,
 }
 
 impl fmt::Debug for Log {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Log").field("tp", &self.tp).finish_non_exhaustive()
+    }
+}
+
+/// A place in the log's files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mark {
+    /// The segment.
+    pub base: Offset,
+    /// Byte position in its `.log`.
+    pub pos: u64,
+}
+
+impl Mark {
+    /// In no segment.
+    pub const NOWHERE: Self = Self { base: Offset::NONE, pos: 0 };
+
+    /// Moves on to `to`, but not back within a segment, or to one before.
+    pub fn advance(&mut self, to: Self) {
+        if (to.base, to.pos) > (self.base, self.pos) {
+            *self = to;
+        }
     }
 }
 

@@ -1,20 +1,24 @@
 //! What is on disk of a partition's batches: found out when a log is opened.
 //!
 //! After a clean stop the end is found from the last index entry. After a crash every batch past the
-//! recovery point is checked; the log is cut at the first bad one. Below the recovery point nothing is
-//! ever cut: a bad batch there is damage.
+//! recovery point is checked; what the journal has of the log is put back where it is missing; then the log
+//! is cut at the first bad batch. Below the recovery point, and below what the journal says was durable,
+//! nothing is ever cut: a bad batch there is damage.
+use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::config::LogConfig;
 use super::error::{At, LogError};
 use super::index::Index;
+use super::journal::Tail;
 use super::leader_epochs::LeaderEpochs;
 use super::names::{Kind, file_name};
-use super::scan::{LONG, SHORT, Scan};
+use super::scan::{Found, LONG, SHORT, Scan};
 use super::segment::{Indexes, Segment};
-use crate::env::Files;
+use crate::env::{File, Files};
 use crate::record::BatchError;
-use crate::types::Offset;
+use crate::types::{LeaderEpoch, Offset};
 
 /// What opening a log found and did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +27,8 @@ pub struct RecoveryReport {
     pub checked_bytes: u64,
     /// Bytes cut off behind the last whole batch, in all files.
     pub cut_bytes: u64,
+    /// Bytes that the journal gave back.
+    pub restored_bytes: u64,
     /// Why they were cut.
     pub cut_reason: Option<String>,
     /// Segments dropped behind the cut.
@@ -38,7 +44,18 @@ pub(super) struct Recovery<'a> {
     pub config: &'a LogConfig,
     pub recovery_point: Offset,
     pub clean: bool,
+    /// The log start that a checkpoint says.
+    pub log_start: Offset,
+    /// What the journal has of the log, until the log disagrees with it.
+    pub tail: Option<&'a Tail>,
     pub report: RecoveryReport,
+}
+
+/// What a walk over a segment meets.
+enum Met {
+    Batch(Found),
+    End,
+    Bad(BatchError),
 }
 
 /// Where a walk over a segment ended.
@@ -64,6 +81,7 @@ impl Recovery<'_> {
         while let Some(segment) = segments.get_mut(first) {
             // The end of the segment before it was lost, which only compaction may explain otherwise.
             if segment.base > end && first > begin && !self.config.compact && !self.clean {
+                self.check_journal(segments, end)?;
                 self.drop_from(segments, first, "the segment before it lacks its end")?;
                 break;
             }
@@ -82,6 +100,7 @@ impl Recovery<'_> {
             }
             first = first.saturating_add(1);
         }
+        self.check_journal(segments, end)?;
         if end < self.recovery_point && !segments.is_empty() {
             let path = segments.last().map(|last| last.path(self.dir, Kind::Log)).unwrap_or_default();
             let position = segments.last().map_or(0, |last| last.len);
@@ -97,41 +116,41 @@ impl Recovery<'_> {
         epochs: &mut LeaderEpochs,
         is_last: bool,
     ) -> Result<Stop, LogError> {
-        let (file_len, path) = (segment.len, segment.path(self.dir, Kind::Log));
-        if file_len == 0 && is_last {
+        let path = segment.path(self.dir, Kind::Log);
+        if segment.len == 0 && is_last && self.tail.is_none() {
             segment.set_indexes(Indexes::default());
             return Ok(Stop::Whole(segment.base));
         }
         let file = segment.file(self.files, self.dir)?;
+        let mut file_len = segment.len;
         let start = self.start(segment, file_len)?;
         segment.len = start;
         let block = if self.clean || start > 0 { SHORT } else { LONG };
-        let mut scan = Scan::new(file, start, file_len, block);
-        let mut expected = segment.base;
+        let mut scan = Scan::new(Arc::clone(&file), start, file_len, block);
+        let (mut expected, mut restored) = (segment.base, None);
         loop {
             let at = scan.position();
-            let error = match scan.next().at(&path)? {
-                None => break,
-                Some(Err(error)) => error,
-                Some(Ok(found)) => {
-                    let unchecked = self.clean || found.header.next_offset() <= self.recovery_point;
-                    let verdict = if unchecked { Ok(()) } else { scan.verify(&found).at(&path)? };
-                    let in_order =
-                        found.header.base_offset >= expected && found.header.last_offset_delta >= 0;
-                    match verdict {
-                        Ok(()) if in_order => {
-                            let size = if unchecked { 0 } else { found.header.size() as u64 };
-                            self.report.checked_bytes = self.report.checked_bytes.saturating_add(size);
-                            segment.note(&found, self.config);
-                            epochs.assign(found.header.partition_leader_epoch, found.header.base_offset);
-                            expected = found.header.next_offset();
-                            continue;
-                        }
-                        Ok(()) => BatchError::BadLength(found.header.length),
-                        Err(error) => error,
-                    }
+            let error = match self.batch(&mut scan, segment.base, expected).at(&path)? {
+                Met::Batch(found) => {
+                    segment.note(&found, self.config);
+                    epochs.assign(found.header.partition_leader_epoch, found.header.base_offset);
+                    expected = found.header.next_offset();
+                    continue;
                 }
+                Met::End => None,
+                Met::Bad(error) => Some(error),
             };
+            // What was put back and is still no batch never was one.
+            if restored != Some(at)
+                && let Some(end) =
+                    self.restore(&file, (segment.base, at, expected), epochs.latest()).at(&path)?
+            {
+                restored = Some(at);
+                file_len = file_len.max(end);
+                scan = Scan::new(Arc::clone(&file), at, file_len, block);
+                continue;
+            }
+            let Some(error) = error else { break };
             if let (BatchError::BadMagic(magic @ 0..=1), 0) = (error, at) {
                 return Err(LogError::UnsupportedFormat { path, magic });
             }
@@ -142,6 +161,61 @@ impl Recovery<'_> {
             segment.seal(self.files, self.dir)?;
         }
         Ok(Stop::Whole(expected))
+    }
+
+    /// The next batch of a segment, checked if it lies past the recovery point.
+    fn batch(&mut self, scan: &mut Scan, base: Offset, expected: Offset) -> io::Result<Met> {
+        let found = match scan.next()? {
+            None => return Ok(Met::End),
+            Some(Err(error)) => return Ok(Met::Bad(error)),
+            Some(Ok(found)) => found,
+        };
+        let unchecked = self.clean || found.header.next_offset() <= self.recovery_point;
+        if !unchecked && let Err(error) = scan.verify(&found)? {
+            return Ok(Met::Bad(error));
+        }
+        if found.header.base_offset < expected || found.header.last_offset_delta < 0 {
+            return Ok(Met::Bad(BatchError::BadLength(found.header.length)));
+        }
+        if !unchecked {
+            self.report.checked_bytes = self.report.checked_bytes.saturating_add(found.header.size() as u64);
+            if let Some(tail) = self.tail
+                && !tail.agrees(base, &found)?
+            {
+                let (dir, offset) = (self.dir.display(), found.header.base_offset);
+                tracing::warn!(%dir, %offset, "the log holds another batch than the journal, which is ignored");
+                self.tail = None;
+            }
+        }
+        Ok(Met::Batch(found))
+    }
+
+    /// Puts bytes of the journal where a batch is due that is missing or bad: in the segment with this base, at
+    /// this position, from this offset on. Gives the position after them.
+    fn restore(
+        &mut self,
+        file: &Arc<dyn File>,
+        (base, at, expected): (Offset, u64, Offset),
+        epoch: Option<LeaderEpoch>,
+    ) -> io::Result<Option<u64>> {
+        let Some(tail) = self.tail else { return Ok(None) };
+        let Some(range) = tail.bytes_at(base, at, expected, epoch)? else { return Ok(None) };
+        file.write_all_at(&range.read()?, at)?;
+        self.report.restored_bytes = self.report.restored_bytes.saturating_add(range.len as u64);
+        Ok(Some(at.saturating_add(range.len as u64)))
+    }
+
+    /// Fails if the journal says that more was durable than up to `end`.
+    fn check_journal(&self, segments: &[Segment], end: Offset) -> Result<(), LogError> {
+        let durable = self.tail.and_then(Tail::durable).unwrap_or(Offset::ZERO);
+        if end >= durable || self.log_start >= durable {
+            return Ok(());
+        }
+        let holder = segments.iter().rev().find(|segment| segment.base <= end);
+        let path = holder.map(|segment| segment.path(self.dir, Kind::Log)).unwrap_or_default();
+        let reason = format!("the log ends at offset {end}, and the journal has not what follows");
+        let position = holder.map_or(0, |segment| segment.len);
+        Err(LogError::Damaged { path, position, reason, durable })
     }
 
     /// Where to begin in a segment: at the last index entry that can be relied on. Indexes keep only
@@ -195,11 +269,13 @@ impl Recovery<'_> {
         expected: Offset,
         error: &BatchError,
     ) -> Result<(), LogError> {
-        let Some(segment) = segments.get_mut(first) else { return Ok(()) };
+        let Some(segment) = segments.get(first) else { return Ok(()) };
         let path = segment.path(self.dir, Kind::Log);
         if expected < self.recovery_point {
             return Err(self.damage(path, at, error.to_string()));
         }
+        self.check_journal(segments, expected)?;
+        let Some(segment) = segments.get_mut(first) else { return Ok(()) };
         self.report.cut_bytes = segment.len.saturating_sub(at);
         segment.cut(self.files, self.dir, at)?;
         tracing::warn!(file = %path.display(), at, %error, "cut what follows the last whole batch");

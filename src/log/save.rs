@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
 use super::error::{At, LogError};
+use super::journal::Part;
+use super::journal::format::EntryHeader;
 use super::leader_epochs;
 use super::names::STATE;
-use super::partition_log::{Inner, Log};
+use super::partition_log::{Inner, Log, Mark};
 use super::state_file::State;
 use crate::env::{self, File, Files, OpenMode};
-use crate::types::{Offset, Timestamp};
+use crate::types::{LeaderEpoch, Offset, Timestamp};
 
 /// What the timer found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,6 +26,7 @@ struct Round {
     /// Directories with new names in them.
     dirs: Vec<PathBuf>,
     end: Offset,
+    mark: Mark,
 }
 
 impl Log {
@@ -34,17 +37,27 @@ impl Log {
         inner.durable < inner.end || inner.names_dirty
     }
 
-    /// Makes everything appended so far durable, and tells the observer. Gives the durable end.
+    /// Flushes the log's files: everything appended so far is durable in them, and the observer is told. Gives
+    /// the durable end.
     ///
     /// # Errors
     /// [`LogError::Offline`]. A flush that fails takes the whole log directory offline: what it should
     /// have saved may be lost though a second try would succeed.
     pub fn flush(&self) -> Result<Offset, LogError> {
+        self.flush_past(|inner| inner.flushed)
+    }
+
+    /// As [`flush`](Self::flush), unless all is durable already, be it by the journal.
+    pub(super) fn make_durable(&self) -> Result<Offset, LogError> {
+        self.flush_past(|inner| inner.durable)
+    }
+
+    fn flush_past(&self, done: impl Fn(&Inner) -> Offset) -> Result<Offset, LogError> {
         let _turn = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
         let round = {
             let mut inner = self.lock();
             self.check_online(&inner)?;
-            if inner.durable == inner.end && !inner.names_dirty && inner.unsynced.is_empty() {
+            if done(&inner) == inner.end && !inner.names_dirty && inner.unsynced.is_empty() {
                 return Ok(inner.durable);
             }
             self.begin_round(&mut inner).map_err(|error| self.judge(error))?
@@ -61,15 +74,78 @@ impl Log {
         {
             let mut inner = self.lock();
             inner.durable = inner.durable.max(round.end);
+            inner.durable_mark.advance(round.mark);
+            inner.flushed = inner.flushed.max(round.end);
+            inner.flushed_mark.advance(round.mark);
         }
         self.tell(|observer| observer.durable(round.end));
         Ok(round.end)
+    }
+
+    /// What the journal needs to make the log durable; `None` if that takes more than `max` bytes, or a flush of
+    /// the log's own: of a segment that was sealed, or whose name is new.
+    pub(super) fn part(self: &Arc<Self>, max: usize) -> Option<Part> {
+        let mut inner = self.lock();
+        self.check_online(&inner).ok()?;
+        let is_plain = inner.unsynced.is_empty() && !inner.names_dirty && inner.is_born;
+        let (mark, offset, next_offset) = (inner.durable_mark, inner.durable, inner.end);
+        let epoch = inner.epochs.epoch_of(offset).unwrap_or(LeaderEpoch::NONE);
+        let (active, dir, _) = inner.active_and_dir();
+        if !is_plain || active.base != mark.base || offset >= next_offset {
+            return None;
+        }
+        let length = active.len.checked_sub(mark.pos).filter(|len| *len <= max as u64)?;
+        let file = active.file(self.env.files.as_ref(), dir).ok()?;
+        inner.unflushed_records = 0;
+        inner.unflushed_since = None;
+        let header = EntryHeader {
+            topic_id: self.topic_id(),
+            partition: self.topic_partition().partition,
+            epoch,
+            offset,
+            next_offset,
+            base: mark.base,
+            position: mark.pos,
+            length: u32::try_from(length).ok()?,
+        };
+        drop(inner);
+        Some(Part { log: Arc::clone(self), file, header })
+    }
+
+    /// A part of the log is durable in the journal.
+    pub(super) fn journaled(&self, part: &EntryHeader) {
+        {
+            let mut inner = self.lock();
+            inner.durable = inner.durable.max(part.next_offset);
+            let pos = part.position.saturating_add(u64::from(part.length));
+            inner.durable_mark.advance(Mark { base: part.base, pos });
+        }
+        self.tell(|observer| observer.durable(part.next_offset));
+    }
+
+    /// Whether what lies below `upto` may be durable only in the journal.
+    pub(super) fn relies_on_journal(&self, upto: Offset) -> bool {
+        let inner = self.lock();
+        inner.flushed < upto && !inner.has_left
+    }
+
+    /// Bytes in the active segment that are not durable.
+    pub(super) fn undurable_bytes(&self) -> u64 {
+        let inner = self.lock();
+        inner.bytes_past(inner.durable_mark)
+    }
+
+    /// Bytes in the active segment that its own flush has not made durable.
+    pub(super) fn unflushed_bytes(&self) -> u64 {
+        let inner = self.lock();
+        inner.bytes_past(inner.flushed_mark)
     }
 
     fn begin_round(&self, inner: &mut Inner) -> Result<Round, LogError> {
         let mut files = std::mem::take(&mut inner.unsynced);
         let (active, dir, _) = inner.active_and_dir();
         files.push(active.file_to_flush(self.env.files.as_ref(), dir)?);
+        let mark = Mark { base: active.base, pos: active.len };
         let mut dirs = Vec::new();
         if std::mem::take(&mut inner.names_dirty) {
             dirs.push(inner.dir.clone());
@@ -79,7 +155,7 @@ impl Log {
         }
         inner.unflushed_records = 0;
         inner.unflushed_since = None;
-        Ok(Round { files, dirs, end: inner.end })
+        Ok(Round { files, dirs, end: inner.end, mark })
     }
 
     fn sync(&self, round: &Round) -> io::Result<()> {
@@ -195,11 +271,19 @@ impl Log {
         self.env.files.rename(&inner.dir, to).at(&inner.dir)?;
         inner.dir = to.to_owned();
         inner.offline = Some("the partition was deleted".to_owned());
+        inner.has_left = true;
         Ok(())
     }
 }
 
 impl Inner {
+    fn bytes_past(&self, mark: Mark) -> u64 {
+        let active = self.segments.last();
+        active.map_or(0, |active| {
+            if active.base == mark.base { active.len.saturating_sub(mark.pos) } else { active.len }
+        })
+    }
+
     fn state(&self) -> State {
         State {
             offset: self.end,

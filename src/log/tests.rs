@@ -31,7 +31,7 @@ impl Bench {
 
     fn create(&self) -> Log {
         let config = Arc::new(self.config.clone());
-        Log::create(self.env(), "d/t-0".into(), TopicPartition::new("t", 0), Uuid([7; 16]), config).unwrap()
+        Log::create(self.env(), "d/t-0".into(), TopicPartition::new("t", 0), Uuid([7; 16]), config).unwrap().0
     }
 
     fn open(&self, state: OpenState) -> Result<(Log, RecoveryReport), LogError> {

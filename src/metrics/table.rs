@@ -65,6 +65,10 @@ metrics! {
         "Bytes of files that were not in memory when they were to be sent, and were read ahead first.";
     FLUSH_TIME = "kafka.log:type=LogFlushStats,name=LogFlushRateAndTimeMs", Histogram, "ns", [],
         "How long making a log durable took.";
+    JOURNAL_TIME = "klamm.log:type=Journal,name=RoundTime", Histogram, "ns", [],
+        "How long a round in the journal took: its write and its flush.";
+    JOURNAL_LOGS = "klamm.log:type=Journal,name=Logs", Counter, "logs", [],
+        "Logs that rounds in the journal made durable; each counts once for every round it was in.";
     APPENDED = "klamm.log:type=Log,name=AppendedBytes", Counter, "bytes", [],
         "Bytes of batches appended to logs, the broker's own included.";
     OFFLINE_DIRECTORIES = "kafka.log:type=LogManager,name=OfflineLogDirectoryCount", Gauge, "directories", [],

@@ -10,6 +10,7 @@ use crate::env::{self, Files};
 use crate::log::checkpoint::{self, Offsets};
 use crate::log::contents::{CLEAN_SHUTDOWN, LOCK};
 use crate::log::names::{self, DirName};
+use crate::log::{LogError, journal};
 use crate::metadata::Image;
 use crate::metadata::format::METADATA_DIR;
 use crate::metadata::meta_properties::{self, MetaProperties};
@@ -46,6 +47,8 @@ struct Surroundings {
     /// What each checkpoint says.
     checkpoints: Vec<(&'static str, Offsets)>,
     image: Option<Image>,
+    /// Id of the journal that was in use when the recovery points were written; 0 none.
+    journal: i64,
 }
 
 impl Surroundings {
@@ -56,7 +59,10 @@ impl Surroundings {
             let path = root.join(file);
             let text = env::read_small(files, &path)?;
             match checkpoint::parse(&String::from_utf8_lossy(&text)) {
-                Ok(offsets) => this.checkpoints.push((file, offsets)),
+                Ok(mut offsets) => {
+                    this.journal = checkpoint::take_signature(&mut offsets).unwrap_or(this.journal);
+                    this.checkpoints.push((file, offsets));
+                }
                 Err(what) => report.add(Finding::damage(&path, what)),
             }
         }
@@ -134,9 +140,40 @@ fn root(files: &dyn Files, root: &Path, report: &mut Report<'_>) -> io::Result<(
     if !surroundings.clean_stop && report.counts.segments > 0 {
         report.add(Finding::note(root, "the last stop was not clean; the next start recovers"));
     }
+    journal(files, root, &surroundings, report)?;
     missing(root, &surroundings, &mut present, report);
     if let (Some(meta), Some(image)) = (meta, &surroundings.image) {
         never_made(root, &meta, image, &present, report);
+    }
+    Ok(())
+}
+
+/// Whether the journal is whole, and what it is still worth.
+fn journal(
+    files: &dyn Files,
+    root: &Path,
+    surroundings: &Surroundings,
+    report: &mut Report<'_>,
+) -> io::Result<()> {
+    let path = root.join(journal::FILE);
+    match journal::reader::read(files, &path) {
+        Ok(None) => {}
+        Ok(Some(found)) if surroundings.clean_stop || found.id != surroundings.journal => {
+            report.add(Finding::note(
+                &path,
+                "void: another program has written since, or the last stop was clean",
+            ));
+        }
+        Ok(Some(found)) => {
+            let what = format!(
+                "holds what {} partitions got last; the next start puts back what their own files lack. Before a \
+                 Kafka is started here, `klamm recover` must do it",
+                found.tails.len()
+            );
+            report.add(Finding::note(&path, what));
+        }
+        Err(LogError::Corrupt { reason, .. }) => report.add(Finding::damage(&path, reason)),
+        Err(error) => return Err(io::Error::other(error)),
     }
     Ok(())
 }

@@ -15,7 +15,11 @@ use crate::types::Offset;
 
 /// Checks the snapshots in the metadata log's directory, and replays the latest whole one and the log.
 /// `None` if there is nothing to replay.
-pub(super) fn load(files: &dyn Files, dir: &Path, report: &mut Report<'_>) -> io::Result<Option<Image>> {
+pub(in crate::inspect) fn load(
+    files: &dyn Files,
+    dir: &Path,
+    report: &mut Report<'_>,
+) -> io::Result<Option<Image>> {
     let mut snapshots = Vec::new();
     let mut logs = Vec::new();
     for entry in files.list(dir)? {

@@ -4,11 +4,11 @@
 //! fit together. It knows what the next start would do about it, and says so.
 
 mod directory;
-mod image;
+pub(super) mod image;
 mod indexes;
 mod partition;
 mod records;
-mod report;
+pub(super) mod report;
 mod segment;
 
 pub use directory::check;

@@ -119,13 +119,13 @@ pub struct Counts {
 }
 
 /// Where findings go, as they are made.
-pub(super) struct Report<'a> {
+pub(in crate::inspect) struct Report<'a> {
     pub(super) counts: Counts,
     sink: &'a mut dyn FnMut(&Finding),
 }
 
 impl<'a> Report<'a> {
-    pub(super) fn new(sink: &'a mut dyn FnMut(&Finding)) -> Self {
+    pub(in crate::inspect) fn new(sink: &'a mut dyn FnMut(&Finding)) -> Self {
         Self { counts: Counts::default(), sink }
     }
 

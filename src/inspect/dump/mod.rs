@@ -1,5 +1,6 @@
 //! Showing the content of any file of a log directory.
 
+mod journal;
 mod log;
 mod small;
 
@@ -55,7 +56,8 @@ pub fn dump(files: &dyn Files, path: &Path, options: &DumpOptions, out: &mut dyn
     let kind = FileKind::of(path).ok_or_else(|| {
         let message = format!(
             "{}: not a file of a log directory (.log, .index, .timeindex, .txnindex, .snapshot, \
-             .checkpoint, *-checkpoint, partition.metadata, meta.properties, quorum-state)",
+             .checkpoint, *-checkpoint, partition.metadata, meta.properties, quorum-state, \
+             klamm.state, klamm.journal)",
             path.display()
         );
         io::Error::new(io::ErrorKind::InvalidInput, message)
@@ -81,6 +83,7 @@ pub fn dump(files: &dyn Files, path: &Path, options: &DumpOptions, out: &mut dyn
         FileKind::Offsets => small::offsets(files, path, &mut printer)?,
         FileKind::LeaderEpochs => small::leader_epochs(files, path, &mut printer)?,
         FileKind::PartitionMetadata => small::partition_metadata(files, path, &mut printer)?,
+        FileKind::Journal => journal::rounds(files, path, &mut printer)?,
         FileKind::State => small::state(files, path, &mut printer)?,
         FileKind::Properties => small::properties(files, path, &mut printer)?,
         FileKind::Json => small::json(files, path, &mut printer)?,
