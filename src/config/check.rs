@@ -69,6 +69,7 @@ impl View<'_, '_> {
         self.ip_overrides();
         self.log_dirs();
         self.times();
+        self.cleaner();
     }
 
     fn value(&self, name: &str) -> Option<Value> {
@@ -262,6 +263,21 @@ impl View<'_, '_> {
                 "log.roll.jitter.ms",
                 format!("log.roll.jitter.ms: `{n}` is not allowed, it must be 0 or more"),
             );
+        }
+    }
+
+    fn cleaner(&mut self) {
+        const LEAST: i64 = 1 << 20;
+        let number = |name| self.value(name).and_then(|v| v.as_int());
+        let (threads, buffer) = ("log.cleaner.threads", "log.cleaner.dedupe.buffer.size");
+        let count = number(threads).unwrap_or(1);
+        match number(buffer).unwrap_or(i64::MAX).checked_div(count) {
+            None => self.error(threads, format!("{threads}: `0` is not allowed, it must be 1 or more")),
+            Some(share) if share <= LEAST => {
+                let text = format!("{buffer}: each of {count} cleaner threads needs more than {LEAST} bytes");
+                self.error(buffer, text);
+            }
+            Some(_) => {}
         }
     }
 

@@ -49,9 +49,9 @@ pub use reference::{differences_page, reference_page};
 pub use table::{find, nearest, options_of};
 pub use topic::{CleanupPolicy, CompressionType, TimestampType, TopicConfig};
 pub use validate::{
-    BrokerTarget, ConfigError, append_to_list, subtract_from_list, validate_broker_dynamic,
-    validate_broker_overrides, validate_client_metrics_config, validate_group_config, validate_topic_config,
-    validate_topic_overrides,
+    BrokerTarget, ConfigError, append_to_list, subtract_from_list, validate_broker_change,
+    validate_broker_dynamic, validate_broker_overrides, validate_client_metrics_config,
+    validate_group_config, validate_topic_config, validate_topic_overrides,
 };
 pub use value::Value;
 

@@ -68,6 +68,8 @@ pub fn validate_topic_overrides(layers: &Layers<'_>, overrides: &Overrides) -> R
     Ok(())
 }
 
+const CLEANER_THREADS: &str = "log.cleaner.threads";
+
 /// Options that Kafka can alter at run time and Klamm takes only from its file: better refused than kept
 /// without effect.
 const AT_START_ONLY: &[&str] = &["listeners", "listener.security.protocol.map", "cordoned.log.dirs"];
@@ -117,6 +119,26 @@ pub fn validate_broker_overrides(layers: &Layers<'_>) -> Result<(), ConfigError>
         Some(problem) => Err(ConfigError::InvalidRequest(problem.text)),
         None => Ok(()),
     }
+}
+
+/// Checks a change of the broker's options at run time: the options as a whole, and those that may only move in
+/// small steps.
+///
+/// # Errors
+/// [`ConfigError::InvalidRequest`] for the first thing that is wrong.
+pub fn validate_broker_change(before: &Layers<'_>, after: &Layers<'_>) -> Result<(), ConfigError> {
+    validate_broker_overrides(after)?;
+    let threads = |layers: &Layers<'_>| {
+        find(Scope::Broker, CLEANER_THREADS).and_then(|option| layers.broker_value(option)?.as_int())
+    };
+    let (old, new) = (threads(before).unwrap_or(1), threads(after).unwrap_or(1));
+    if new < old / 2 || new > old.saturating_mul(2) {
+        return Err(ConfigError::InvalidRequest(format!(
+            "{CLEANER_THREADS}: {new} is less than half or more than twice the {old} that are there now; \
+             go there in steps"
+        )));
+    }
+    Ok(())
 }
 
 fn are_ip_overrides(name: &str, value: &str) -> Result<(), ConfigError> {

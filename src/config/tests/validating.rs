@@ -1,9 +1,9 @@
 //! Settings at run time: what is refused, as a Kafka 4.4.0 refuses it.
 use super::{layers, overrides, settings};
 use crate::config::{
-    BrokerTarget, ConfigError, Overrides, Scope, append_to_list, subtract_from_list, validate_broker_dynamic,
-    validate_broker_overrides, validate_client_metrics_config, validate_group_config, validate_topic_config,
-    validate_topic_overrides,
+    BrokerTarget, ConfigError, Overrides, Scope, append_to_list, subtract_from_list, validate_broker_change,
+    validate_broker_dynamic, validate_broker_overrides, validate_client_metrics_config,
+    validate_group_config, validate_topic_config, validate_topic_overrides,
 };
 
 #[test]
@@ -102,11 +102,32 @@ fn broker_options_as_a_whole() {
         ("listeners", "SSL://h:1", false),
         ("max.connection.creation.rate", "5", false),
         ("max.connections", "5", true),
+        ("log.cleaner.dedupe.buffer.size", "1048576", false),
+        ("log.cleaner.dedupe.buffer.size", "1048577", true),
+        ("log.cleaner.dedupe.buffer.size", "-1", false),
+        ("log.cleaner.threads", "0", false),
+        ("log.cleaner.threads", "127", true),
+        ("log.cleaner.threads", "128", false),
     ];
     for (name, value, is_allowed) in cases {
         let broker = overrides(&[(name, value)]);
         let after = crate::config::Layers { broker: &broker, ..layers(&fixed, &none) };
         assert_eq!(validate_broker_overrides(&after).is_ok(), is_allowed, "{name}={value}");
+    }
+}
+
+#[test]
+fn cleaner_threads_move_in_steps() {
+    let (fixed, none) = (settings(""), Overrides::new());
+    // As Kafka 4.4.0 answers.
+    let cases = [("1", "2", true), ("1", "3", false), ("2", "5", false), ("2", "4", true), ("4", "1", false)];
+    let more = [("4", "2", true), ("3", "1", true), ("4", "4", true), ("1", "0", false)];
+    for (old, new, is_allowed) in cases.into_iter().chain(more) {
+        let (old, new) =
+            (overrides(&[("log.cleaner.threads", old)]), overrides(&[("log.cleaner.threads", new)]));
+        let before = crate::config::Layers { cluster: &old, ..layers(&fixed, &none) };
+        let after = crate::config::Layers { cluster: &new, ..layers(&fixed, &none) };
+        assert_eq!(validate_broker_change(&before, &after).is_ok(), is_allowed, "{old:?} -> {new:?}");
     }
 }
 

@@ -2,13 +2,11 @@
 
 use super::{Decision, Rejection, Site, topic_name};
 use crate::config::{
-    BrokerTarget, Layers, Overrides, Scope, append_to_list, find, subtract_from_list,
-    validate_broker_dynamic, validate_broker_overrides, validate_client_metrics_config,
-    validate_group_config, validate_topic_overrides,
+    BrokerTarget, Layers, Overrides, Scope, append_to_list, find, subtract_from_list, validate_broker_change,
+    validate_broker_dynamic, validate_client_metrics_config, validate_group_config, validate_topic_overrides,
 };
 use crate::metadata::features::ELR_VERSION;
 use crate::metadata::{ConfigResource, Image, ResourceKind};
-use crate::schema::ErrorCode;
 use crate::schema::clients::incremental_alter_configs_request::AlterableConfig;
 use crate::schema::clients::{
     alter_configs_request as full, alter_configs_response as full_reply,
@@ -18,9 +16,30 @@ use crate::schema::clients::{
 use crate::schema::metadata::MetadataRecord;
 use crate::schema::metadata::clear_elr_record::ClearElrRecord;
 use crate::schema::metadata::config_record::ConfigRecord;
+use crate::schema::{ErrorCode, Str};
 
 /// The option that decides who is an eligible leader.
 const MIN_ISR: &str = "min.insync.replicas";
+
+/// Gives all that is set afterwards.
+type Change<'a> = Box<dyn Fn(&ConfigResource) -> Result<Overrides, Rejection> + 'a>;
+
+/// What a request asks of one resource.
+struct Asked<'a> {
+    kind: i8,
+    name: &'a str,
+    /// Names of the configs.
+    configs: Vec<&'a str>,
+    change: Change<'a>,
+}
+
+/// What is answered for one resource.
+struct Answer {
+    kind: i8,
+    name: Str<'static>,
+    code: i16,
+    message: Option<Str<'static>>,
+}
 
 /// Decides an IncrementalAlterConfigs request.
 #[must_use]
@@ -29,36 +48,24 @@ pub fn incremental_alter_configs(
     request: &incremental::IncrementalAlterConfigsRequest<'_>,
     site: Site<'_>,
 ) -> Decision<incremental_reply::IncrementalAlterConfigsResponse<'static>> {
-    let mut records = Vec::new();
-    let mut responses = Vec::new();
-    for asked in &request.resources {
-        let is_twin = |r: &&incremental::AlterConfigsResource<'_>| {
-            (r.resource_type, &r.resource_name) == (asked.resource_type, &asked.resource_name)
-        };
-        let names = asked.configs.iter().map(|c| &*c.name);
-        let outcome = check_request(request.resources.iter().filter(is_twin).count(), names).and_then(|()| {
-            let resource = ConfigResource::new(ResourceKind(asked.resource_type), &*asked.resource_name);
-            let current = image.configs().of(&resource);
-            alter(image, site, &resource, || {
-                stepwise(&site.layers(image), &resource, current, &asked.configs)
-            })
-        });
-        let mut response = incremental_reply::AlterConfigsResourceResponse {
-            resource_type: asked.resource_type,
-            resource_name: asked.resource_name.to_string().into(),
-            error_message: None,
-            ..Default::default()
-        };
-        match outcome {
-            Ok(changed) => records.extend(changed),
-            Err(rejection) => {
-                response.error_code = rejection.code.code();
-                response.error_message = rejection.text();
-            }
-        }
-        responses.push(response);
-    }
-    let records = if request.validate_only { Vec::new() } else { records };
+    let asked = request.resources.iter().map(|asked| Asked {
+        kind: asked.resource_type,
+        name: &asked.resource_name,
+        configs: asked.configs.iter().map(|c| &*c.name).collect(),
+        change: Box::new(move |resource| {
+            let current = image.configs().of(resource);
+            stepwise(&site.layers(image), resource, current, &asked.configs)
+        }),
+    });
+    let (records, answers) = alter_each(image, site, asked.collect(), request.validate_only, true);
+    let respond = |answer: Answer| incremental_reply::AlterConfigsResourceResponse {
+        resource_type: answer.kind,
+        resource_name: answer.name,
+        error_code: answer.code,
+        error_message: answer.message,
+        ..Default::default()
+    };
+    let responses = answers.into_iter().map(respond).collect();
     let reply = incremental_reply::IncrementalAlterConfigsResponse { responses, ..Default::default() };
     Decision { records, reply }
 }
@@ -70,43 +77,60 @@ pub fn alter_configs(
     request: &full::AlterConfigsRequest<'_>,
     site: Site<'_>,
 ) -> Decision<full_reply::AlterConfigsResponse<'static>> {
-    let mut records = Vec::new();
-    let mut responses = Vec::new();
-    for asked in &request.resources {
-        let is_twin = |r: &&full::AlterConfigsResource<'_>| {
-            (r.resource_type, &r.resource_name) == (asked.resource_type, &asked.resource_name)
-        };
-        let names = asked.configs.iter().map(|c| &*c.name);
-        let outcome = check_request(request.resources.iter().filter(is_twin).count(), names).and_then(|()| {
-            let resource = ConfigResource::new(ResourceKind(asked.resource_type), &*asked.resource_name);
-            if resource.kind == ResourceKind::BROKER_LOGGER {
+    let value = |c: &full::AlterableConfig<'_>| match &c.value {
+        Some(value) => Ok((c.name.to_string(), value.to_string())),
+        None => Err(null_value(&c.name)),
+    };
+    let asked = request.resources.iter().map(|asked| Asked {
+        kind: asked.resource_type,
+        name: &asked.resource_name,
+        configs: asked.configs.iter().map(|c| &*c.name).collect(),
+        change: Box::new(move |_| asked.configs.iter().map(value).collect()),
+    });
+    let (records, answers) = alter_each(image, site, asked.collect(), request.validate_only, false);
+    let respond = |answer: Answer| full_reply::AlterConfigsResourceResponse {
+        resource_type: answer.kind,
+        resource_name: answer.name,
+        error_code: answer.code,
+        error_message: answer.message,
+        ..Default::default()
+    };
+    let responses = answers.into_iter().map(respond).collect();
+    Decision { records, reply: full_reply::AlterConfigsResponse { responses, ..Default::default() } }
+}
+
+/// The records of all resources that may be altered, and an answer for each. Only the newer of the two APIs
+/// `knows_loggers`.
+fn alter_each(
+    image: &Image,
+    site: Site<'_>,
+    asked: Vec<Asked<'_>>,
+    validate_only: bool,
+    knows_loggers: bool,
+) -> (Vec<MetadataRecord<'static>>, Vec<Answer>) {
+    let (mut records, mut answers) = (Vec::new(), Vec::new());
+    for one in &asked {
+        let times = asked.iter().filter(|other| (other.kind, other.name) == (one.kind, one.name)).count();
+        let altered = check_request(times, one.configs.clone()).and_then(|()| {
+            let resource = ConfigResource::new(ResourceKind(one.kind), one.name);
+            if resource.kind == ResourceKind::BROKER_LOGGER && !knows_loggers {
                 return Err(unknown_kind(resource.kind));
             }
-            alter(image, site, &resource, || {
-                let value = |c: &full::AlterableConfig<'_>| match &c.value {
-                    Some(value) => Ok((c.name.to_string(), value.to_string())),
-                    None => Err(null_value(&c.name)),
-                };
-                asked.configs.iter().map(value).collect()
-            })
+            alter(image, site, &resource, || (one.change)(&resource))
         });
-        let mut response = full_reply::AlterConfigsResourceResponse {
-            resource_type: asked.resource_type,
-            resource_name: asked.resource_name.to_string().into(),
-            error_message: None,
-            ..Default::default()
-        };
-        match outcome {
-            Ok(changed) => records.extend(changed),
-            Err(rejection) => {
-                response.error_code = rejection.code.code();
-                response.error_message = rejection.text();
+        let (code, message) = match altered {
+            Ok(changed) => {
+                records.extend(changed);
+                (ErrorCode::NONE, None)
             }
-        }
-        responses.push(response);
+            Err(rejection) => (rejection.code, rejection.text()),
+        };
+        answers.push(Answer { kind: one.kind, name: one.name.to_owned().into(), code: code.code(), message });
     }
-    let records = if request.validate_only { Vec::new() } else { records };
-    Decision { records, reply: full_reply::AlterConfigsResponse { responses, ..Default::default() } }
+    if validate_only {
+        records.clear();
+    }
+    (records, answers)
 }
 
 fn invalid_request(text: impl Into<String>) -> Rejection {
@@ -122,11 +146,10 @@ fn unknown_kind(kind: ResourceKind) -> Rejection {
 }
 
 /// A resource stands in a request once, and a config in a resource once.
-fn check_request<'a>(times: usize, names: impl Iterator<Item = &'a str>) -> Result<(), Rejection> {
+fn check_request(times: usize, mut names: Vec<&str>) -> Result<(), Rejection> {
     if times > 1 {
         return Err(invalid_request("the request names this resource more than once"));
     }
-    let mut names: Vec<&str> = names.collect();
     names.sort_unstable();
     match names.windows(2).find_map(|pair| {
         if let [a, b] = pair
@@ -266,12 +289,12 @@ fn check_values(
             for (name, value) in new() {
                 validate_broker_dynamic(name, value, target)?;
             }
-            let layers = if is_cluster {
+            let changed = if is_cluster {
                 Layers { cluster: after, ..layers }
             } else {
                 Layers { broker: after, ..layers }
             };
-            validate_broker_overrides(&layers)?;
+            validate_broker_change(&layers, &changed)?;
         }
     }
     Ok(())
