@@ -1,9 +1,9 @@
 //! What requests to the group coordinator have in common.
 
-use super::{Context, Handling};
+use super::{Context, Handling, operations};
 use crate::coordinator::group::Client;
 use crate::coordinator::runtime::{Answer, Pending};
-use crate::schema::Writer;
+use crate::schema::{Str, Writer};
 
 /// Replies with what the coordinator answers, now or when it is durable.
 pub(super) fn answer<T: Send + 'static>(
@@ -39,6 +39,43 @@ pub(super) fn answer_all<T: Send + 'static>(
             answers.push(pending.wait().await);
         }
         head.reply(|w| encode(answers, w, head.version))
+    })
+}
+
+/// What an API tells of a group.
+pub(super) trait Description: Default + Send + 'static {
+    /// The group's id, the error code, and the operations that the client may carry out.
+    fn parts(&mut self) -> (&mut Str<'static>, &mut i16, &mut i32);
+}
+
+/// Replies with a description of each group, in their order; `encode` makes them a response.
+pub(super) fn describe_all<D: Description>(
+    ctx: &Context<'_>,
+    ids: &[Str<'_>],
+    with_operations: bool,
+    describe: impl Fn(&str) -> Pending<D>,
+    encode: impl FnOnce(Vec<D>, &mut Writer, i16) + Send + 'static,
+) -> Handling {
+    let pending = ids.iter().map(|id| describe(id)).collect();
+    let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    let operations = if with_operations { operations::ON_GROUP } else { operations::UNKNOWN };
+    answer_all(ctx, pending, move |answers, w, version| {
+        let describe = |(answer, group_id): (Answer<D>, String)| {
+            let (mut group, refused) = match answer {
+                Ok(group) => (group, None),
+                Err(code) => (D::default(), Some(code)),
+            };
+            let (id, code, allowed) = group.parts();
+            if let Some(refused) = refused {
+                *id = group_id.into();
+                *code = refused.code();
+            }
+            if *code == 0 {
+                *allowed = operations;
+            }
+            group
+        };
+        encode(answers.into_iter().zip(ids).map(describe).collect(), w, version);
     })
 }
 
