@@ -10,7 +10,7 @@ use super::timers::Timer;
 use super::{Changes, Decision, Group, GroupShard, Outcome, View};
 use crate::schema::ErrorCode;
 use crate::schema::clients::delete_groups_response::DeletableGroupResult;
-use crate::types::Timestamp;
+use crate::types::{Timestamp, Uuid};
 
 /// Most tombstones of one decision: they go into one batch. What is left follows in the next one.
 const MOST_AT_ONCE: usize = 1000;
@@ -134,21 +134,25 @@ impl GroupShard {
     /// tombstones; to be asked again, after their replay, until there is none.
     #[must_use]
     pub fn forget_deleted(&self, view: &View<'_>) -> Changes {
-        let mut changes = Changes::default();
-        for id in self.offsets.groups().chain(self.offsets.pending_groups()).collect::<BTreeSet<_>>() {
-            for (topic, partition) in self.offsets.all_of(id) {
-                let known = view.cluster.topic(&topic);
-                let committed = self.offsets.get(id, &topic, partition);
-                let lives = known.is_some_and(|known| {
-                    committed.is_none_or(|c| c.topic_id.is_zero() || c.topic_id == known.id)
-                });
-                if !lives {
-                    changes.push(offset_record((id, &topic, partition), None));
-                }
-                if changes.records.len() >= MOST_AT_ONCE {
-                    return changes;
-                }
+        let mut gone: BTreeSet<(&Arc<str>, &Arc<str>, i32)> = BTreeSet::new();
+        for (id, topics) in self.offsets.committed() {
+            for (topic, partitions) in topics {
+                let known = view.cluster.topic(topic);
+                let is_gone = |committed: &Committed| {
+                    let is_meant = |known: Uuid| committed.topic_id.is_zero() || committed.topic_id == known;
+                    !known.as_ref().is_some_and(|known| is_meant(known.id))
+                };
+                let of_topic = partitions.iter().filter(|(_, committed)| is_gone(committed));
+                gone.extend(of_topic.map(|(partition, _)| (id, topic, *partition)));
             }
+        }
+        for (id, topics) in self.offsets.pending() {
+            let of_topics = topics.iter().filter(|(topic, _)| view.cluster.topic(topic).is_none());
+            gone.extend(of_topics.flat_map(|(topic, p)| p.keys().map(move |p| (id, topic, *p))));
+        }
+        let mut changes = Changes::default();
+        for (id, topic, partition) in gone.into_iter().take(MOST_AT_ONCE) {
+            changes.push(offset_record((id, topic, partition), None));
         }
         changes
     }

@@ -72,9 +72,14 @@ impl Offsets {
         self.groups.get(group)?.get(topic)?.get(&partition)
     }
 
-    /// The groups that have offsets.
-    pub fn groups(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.groups.keys()
+    /// The offsets of each group, those of open transactions left out.
+    pub fn committed(&self) -> impl Iterator<Item = (&Arc<str>, &GroupOffsets)> {
+        self.groups.iter()
+    }
+
+    /// What open transactions have committed; a group may come several times.
+    pub fn pending(&self) -> impl Iterator<Item = (&Arc<str>, &GroupOffsets)> {
+        self.pending.values().flatten()
     }
 
     /// Whether an open transaction has committed an offset of the partition.
@@ -94,11 +99,6 @@ impl Offsets {
     #[must_use]
     pub fn has_pending(&self, group: &str) -> bool {
         self.pending.values().any(|groups| groups.contains_key(group))
-    }
-
-    /// The groups for which open transactions have committed offsets; one may come several times.
-    pub fn pending_groups(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.pending.values().flat_map(HashMap::keys)
     }
 
     /// Every offset of a group, be it pending.
