@@ -283,7 +283,8 @@ impl Model {
 #[test]
 fn what_was_durable_is_there_once_and_in_order() {
     let only: Option<u64> = std::env::var("KLAMM_CRASH_SEED").ok().and_then(|seed| seed.parse().ok());
-    for seed in only.map_or(0..SCHEDULES, |seed| seed..seed + 1) {
+    let schedules = std::env::var("KLAMM_CRASH_SCHEDULES").ok().and_then(|n| n.parse().ok());
+    for seed in only.map_or(0..schedules.unwrap_or(SCHEDULES), |seed| seed..seed + 1) {
         let outcome = std::panic::catch_unwind(|| Model::new(seed).run());
         if let Err(panic) = outcome {
             eprintln!("the schedule of seed {seed} failed; run it alone with KLAMM_CRASH_SEED={seed}");

@@ -147,6 +147,7 @@ impl Log {
         }
         let stored = read_state(files, &mut inner, state.own_points)?;
         report.replayed_from = restore_state(files, &mut inner, stored, &snapshots, (state.own_points, now))?;
+        retire_snapshots(files, &inner, &snapshots)?;
         if inner.durable < inner.end {
             inner.unflushed_since = Some(now);
             inner.unsynced = unsynced(files, &mut inner)?;
@@ -288,6 +289,24 @@ fn restore_state(
     let expiration_ms = inner.config.producer_id_expiration_ms;
     inner.producers.expire(now, expiration_ms);
     Ok(from)
+}
+
+/// Removes snapshots past the end, which speak of batches that are gone, and those that stand at no segment's
+/// base, but for the newest: earlier clean stops left them.
+fn retire_snapshots(files: &dyn Files, inner: &Inner, snapshots: &[Offset]) -> Result<(), LogError> {
+    let newest = snapshots.iter().rev().find(|offset| **offset <= inner.end);
+    for offset in snapshots.iter().filter(|offset| Some(*offset) != newest) {
+        let has_segment = inner.segments.binary_search_by_key(offset, |segment| segment.base).is_ok();
+        if has_segment && *offset <= inner.end {
+            continue;
+        }
+        let path = inner.dir.join(file_name(*offset, Kind::Snapshot));
+        match files.remove_file(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            other => other.at(&path)?,
+        }
+    }
+    Ok(())
 }
 
 fn replay(

@@ -101,7 +101,9 @@ impl Log {
             let Some(first) = segments.get_mut(at) else { break };
             let newest = first.newest(self.env.files.as_ref(), dir)?.0;
             let bytes = first.len.saturating_sub(start);
-            if next > limit || newest.get() < 0 || !rule.take(bytes, newest) {
+            // Compaction may have left nothing in it.
+            let goes = bytes == 0 || (newest.get() >= 0 && rule.take(bytes, newest));
+            if next > limit || !goes {
                 // Its newest batch stays, or seems to: the batches tell.
                 self.sweep_batches(inner, start, &mut rule, limit, now)?;
                 if inner.log_start < next {

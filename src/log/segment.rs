@@ -350,10 +350,11 @@ impl Segment {
         Ok(())
     }
 
-    /// Renames its files so that they wait for removal; those that do not exist are passed over.
+    /// Renames its files so that they wait for removal, and the producer snapshot at its base with them; those that
+    /// do not exist are passed over.
     pub fn rename_deleted(&self, files: &dyn Files, dir: &Path) -> Result<Vec<PathBuf>, LogError> {
         let mut renamed = Vec::new();
-        for kind in Kind::SEGMENT {
+        for kind in Kind::SEGMENT.into_iter().chain([Kind::Snapshot]) {
             let from = self.path(dir, kind);
             let to = dir.join(file_name(self.base, kind) + super::names::DELETED);
             match files.rename(&from, &to) {

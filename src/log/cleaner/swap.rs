@@ -9,13 +9,12 @@
 //! | the output takes the first one's names | | the new one |
 //!
 //! The last two happen under the log's lock. What a reader holds open stays readable.
-use std::io;
 use std::path::Path;
 
 use super::copy::{CleanError, Source};
 use super::output::{Output, discard, path};
 use crate::log::error::{At, LogError};
-use crate::log::names::{CLEANED, DELETED, Kind, SWAP};
+use crate::log::names::{CLEANED, Kind, SWAP};
 use crate::log::partition_log::{Inner, Log};
 use crate::log::segment::Segment;
 use crate::types::Timestamp;
@@ -84,15 +83,7 @@ impl Log {
         let dir = inner.dir.clone();
         let mut removed = Vec::new();
         for source in group.iter().skip(1) {
-            for kind in Kind::SEGMENT.into_iter().chain([Kind::Snapshot]) {
-                let from = path(&dir, source.base, kind, "");
-                let to = path(&dir, source.base, kind, DELETED);
-                match files.rename(&from, &to) {
-                    Ok(()) => removed.push(to),
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    Err(error) => return Err(LogError::io(&from, error)),
-                }
-            }
+            removed.extend(Segment::new(source.base, source.len).rename_deleted(files, &dir)?);
         }
         for kind in INDEXES.into_iter().chain([Kind::Log]) {
             let from = path(&dir, output.base(), kind, SWAP);
