@@ -6,13 +6,16 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::copy::{CleanError, Means};
+use super::copy::{CleanError, Cleaned, Means};
 use super::plan::Plan;
 use super::throttle::Throttle;
 use crate::env::Clock;
 use crate::log::checkpoint::{self, Offsets};
 use crate::log::{Log, LogDirectory, LogError};
 use crate::types::{Offset, TopicId, TopicPartition};
+
+/// A thread that pauses looks this often whether more is allowed now.
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// The broker's options of the cleaner.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,6 +34,30 @@ pub struct CleanerOptions {
     pub io_bytes: u64,
     /// `log.cleaner.io.max.bytes.per.second`, reads and writes of all threads together.
     pub bytes_per_second: f64,
+}
+
+impl CleanerOptions {
+    /// A thread's share.
+    fn means<'a>(&self, pace: &'a dyn Fn(u64) -> bool) -> Means<'a> {
+        let threads = u64::try_from(self.threads).unwrap_or(u64::MAX).max(1);
+        let block = self.io_bytes.checked_div(threads.saturating_mul(2)).unwrap_or(0);
+        Means {
+            map_bytes: self.dedupe_bytes.checked_div(threads).unwrap_or(0),
+            load_factor: self.load_factor,
+            block: usize::try_from(block).unwrap_or(usize::MAX).max(4096),
+            pace,
+        }
+    }
+}
+
+/// Cleans a log on this thread, whether it is due or not, as far as one key table reaches; `cleaned` is how
+/// far it was cleaned before. For tools and benchmarks: a log must not be cleaned by two at once.
+///
+/// # Errors
+/// [`CleanError`].
+pub fn clean(log: &Log, cleaned: Option<Offset>, options: &CleanerOptions) -> Result<Cleaned, CleanError> {
+    let plan = Plan::new(&log.cleaner_state()?, cleaned, &log.config(), log.env.clock.now());
+    log.clean(&plan, &options.means(&|_| true))
 }
 
 /// How far a log was cleaned. A topic made anew under an old name starts from the beginning.
@@ -221,15 +248,8 @@ impl Shared {
 
     fn run(&self, job: &Job, options: &CleanerOptions) -> bool {
         let tp = job.log.topic_partition();
-        let threads = u64::try_from(options.threads).unwrap_or(u64::MAX).max(1);
-        let pace = |bytes: u64| self.pace(bytes, options.bytes_per_second);
-        let block = options.io_bytes.checked_div(threads.saturating_mul(2)).unwrap_or(0);
-        let means = Means {
-            map_bytes: options.dedupe_bytes.checked_div(threads).unwrap_or(0),
-            load_factor: options.load_factor,
-            block: usize::try_from(block).unwrap_or(usize::MAX).max(4096),
-            pace: &pace,
-        };
+        let pace = |bytes: u64| self.pace(bytes);
+        let means = options.means(&pace);
         let began = self.clock.elapsed();
         let topic_id = job.log.topic_id();
         match job.log.clean(&job.plan, &means) {
@@ -257,14 +277,18 @@ impl Shared {
     }
 
     /// Accounts for bytes, and pauses if there were too many. False to stop.
-    fn pace(&self, bytes: u64, rate: f64) -> bool {
+    fn pace(&self, bytes: u64) -> bool {
         let mut state = self.state();
-        let pause = state.throttle.spend(self.clock.elapsed(), bytes, rate);
-        if pause.is_zero() || state.stopping {
-            return !state.stopping;
+        state.throttle.spend(bytes);
+        loop {
+            let pause = state.throttle.pause(self.clock.elapsed(), (self.options)().bytes_per_second);
+            if pause.is_zero() || state.stopping {
+                return !state.stopping;
+            }
+            let wait = pause.min(LONGEST_PAUSE);
+            let waited = self.wake.wait_timeout_while(state, wait, |state| !state.stopping);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        let waited = self.wake.wait_timeout_while(state, pause, |state| !state.stopping);
-        !waited.unwrap_or_else(PoisonError::into_inner).0.stopping
     }
 
     /// The log with the largest dirty ratio of those that are due; it is taken.

@@ -18,7 +18,8 @@ mod swap;
 mod throttle;
 mod transactions;
 
-pub use manager::{Cleaner, CleanerOptions};
+pub use copy::{CleanError, Cleaned};
+pub use manager::{Cleaner, CleanerOptions, clean};
 
 #[cfg(test)]
 mod tests;

@@ -8,10 +8,11 @@ const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/compacti
 /// After the horizons that Kafka set.
 const LATER: i64 = 1_795_500_000_000;
 
+type Segments = BTreeMap<String, Vec<u8>>;
+
 /// The segments of one state of the partition.
-fn load(state: &str) -> BTreeMap<String, Vec<u8>> {
-    let dir = Path::new(GOLDEN).join(state);
-    let names = RealFiles.list(&dir).unwrap().into_iter().map(|entry| entry.name);
+fn load(dir: &Path) -> Segments {
+    let names = RealFiles.list(dir).unwrap().into_iter().map(|entry| entry.name);
     names.map(|name| (name.clone(), crate::env::read_small(&RealFiles, &dir.join(name)).unwrap())).collect()
 }
 
@@ -40,40 +41,67 @@ fn describe(header: &BatchHeader, bytes: &[u8]) -> String {
     )
 }
 
-fn described(segments: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
+fn described(segments: &Segments) -> Vec<String> {
     let batches = segments.values().flat_map(|bytes| Batches::new(bytes));
     batches.map(|batch| batch.unwrap()).map(|batch| describe(batch.header(), batch.bytes())).collect()
 }
 
-fn compare(before: &str, after: &str) {
+/// Cleans what Kafka had in state `before` and compares it with Kafka's state `after`.
+fn compare(case: &Path, pass: u32, delete_retention_ms: i64) {
     let mut bench = Bench::new(1, 1800);
-    bench.config.delete_retention_ms = 1;
+    bench.config.delete_retention_ms = delete_retention_ms;
     bench.config.producer_id_expiration_ms = i64::MAX;
     bench.clock.set_wall(LATER);
     drop(bench.create());
-    for (name, bytes) in load(before) {
+    for (name, bytes) in load(&case.join(format!("before-{pass}"))) {
         let file = bench.files.open(&Path::new("d/t-0").join(name), OpenMode::Create).unwrap();
         file.write_all_at(&bytes, 0).unwrap();
     }
     let log = bench.open();
-    // Below this Kafka had cleaned before; which records are dirty changes nothing in what stays.
+    // Below some offset Kafka had cleaned before; which records are dirty changes nothing in what stays.
     clean(&bench, &log);
     let ours: Vec<String> =
         batches(&log).iter().map(|bytes| describe(&BatchHeader::parse(bytes).unwrap(), bytes)).collect();
-    let kafkas = load(after);
-    assert_eq!(ours, described(&kafkas));
+    let kafkas = load(&case.join(format!("after-{pass}")));
+    assert_eq!(ours, described(&kafkas), "{}, pass {pass}", case.display());
     let names = bench.files.list("d/t-0".as_ref()).unwrap().into_iter().map(|entry| entry.name);
     let logs: Vec<String> = names.filter(|name| name.ends_with(".log")).collect();
     assert_eq!(logs, kafkas.into_keys().collect::<Vec<_>>(), "the segments are grouped alike");
 }
 
+/// A case that `compat-tests/compaction/record.sh` has recorded.
+fn compare_recorded(case: &Path) {
+    let retention = crate::env::read_small(&RealFiles, &case.join("delete.retention.ms")).unwrap();
+    let retention = String::from_utf8(retention).unwrap().parse().unwrap();
+    compare(case, 1, retention);
+    compare(case, 2, retention);
+}
+
 #[test]
 fn a_first_pass_leaves_what_kafkas_leaves() {
-    assert!(described(&load("before-1")).len() > 2 * described(&load("after-1")).len() - 20);
-    compare("before-1", "after-1");
+    let state = |name| described(&load(&Path::new(GOLDEN).join(name))).len();
+    assert!(state("before-1") > 2 * state("after-1") - 20);
+    compare(Path::new(GOLDEN), 1, 1);
 }
 
 #[test]
 fn a_second_pass_past_the_horizons_leaves_what_kafkas_leaves() {
-    compare("before-2", "after-2");
+    compare(Path::new(GOLDEN), 2, 1);
+}
+
+/// `KLAMM_COMPACTION` names a folder of cases that were not recorded here.
+#[test]
+fn random_logs_become_what_kafka_makes_of_them() {
+    for seed in [2, 3] {
+        let archive = Path::new(GOLDEN).join(format!("random-{seed}.tar.gz"));
+        let archive = crate::env::read_small(&RealFiles, &archive).unwrap();
+        let case = tempfile::tempdir().unwrap();
+        tar::Archive::new(flate2::read::GzDecoder::new(archive.as_slice())).unpack(case.path()).unwrap();
+        compare_recorded(case.path());
+    }
+    if let Some(others) = std::env::var_os("KLAMM_COMPACTION") {
+        for entry in RealFiles.list(others.as_ref()).unwrap().iter().filter(|entry| entry.is_dir) {
+            compare_recorded(&Path::new(&others).join(&entry.name));
+        }
+    }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::copy::{CleanError, Cleaned, Means};
 use super::plan::Plan;
 use crate::env::{Clock, FakeClock, Files, MemoryFiles, SeededRng};
-use crate::log::{Log, LogConfig, LogEnv, OpenState, ReadRequest};
+use crate::log::{Log, LogConfig, LogEnv, LogError, OpenState, ReadRequest};
 use crate::record::control::marker_batch;
 use crate::record::{BatchBuilder, BatchHeader, Batches, Codec, Compression, NewRecord, ValidBatch};
 use crate::types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Timestamp, TopicPartition, Uuid};
@@ -59,9 +59,13 @@ impl Bench {
 
     /// Opens the log as after a crash that left no checkpoint: all is found out from the batches.
     fn open(&self) -> Log {
+        self.try_open().unwrap()
+    }
+
+    fn try_open(&self) -> Result<Log, LogError> {
         let (config, state) = (Arc::new(self.config.clone()), OpenState::default());
         let tp = TopicPartition::new("t", 0);
-        Log::open(self.env(), "d/t-0".into(), tp, Uuid([7; 16]), config, state).unwrap().0
+        Log::open(self.env(), "d/t-0".into(), tp, Uuid([7; 16]), config, state).map(|(log, _)| log)
     }
 
     fn append(&self, log: &Log, batch: &ValidBatch<'_>) -> i64 {

@@ -128,6 +128,25 @@ fn the_last_batch_of_a_live_producer_stays_though_empty() {
 }
 
 #[test]
+fn the_time_of_an_emptied_batch_is_no_records() {
+    let bench = Bench::new(1, 1000);
+    let log = bench.create();
+    bench.append(
+        &log,
+        &batch(Codec::None, Some((9, 0, 0)), &[(Some("a"), Some("1")), (Some("a"), Some("2"))]),
+    );
+    bench.append(&log, &one("a", Some("3")));
+    seal(&bench, &log);
+    clean(&bench, &log);
+    assert_eq!((headers(&log)[0].record_count, headers(&log)[0].max_timestamp), (0, Timestamp(NOW + 1)));
+    // Kafka 4.4.0 answers the same: the largest time is that batch's, which has no record.
+    assert_eq!(log.max_timestamp().unwrap(), None);
+    // Kafka looks no further than that batch's segment. A record that is there is found here.
+    let found = log.offset_for_time(Timestamp(NOW)).unwrap();
+    assert_eq!(found.map(|found| found.offset), Some(Offset(2)));
+}
+
+#[test]
 fn a_small_table_takes_several_rounds_and_comes_to_the_same_end() {
     let (whole, parts) = (Bench::new(1, 700), Bench::new(2, 700));
     let logs = [whole.create(), parts.create()];
