@@ -7,6 +7,7 @@ mod support;
 
 mod bad_input;
 mod cluster;
+mod compaction;
 mod configs;
 mod fetch;
 mod idempotence;

@@ -57,18 +57,20 @@ fn try_init(client: &mut Client, id: &str, timeout_ms: i32) -> Result<Producer, 
     }
 }
 
+/// Finds the coordinator of a group (kind 0) or a transactional id (1).
+pub(super) fn find(client: &mut Client, key_type: i8, id: &str) {
+    let coordinator_keys = vec![id.to_owned().into()];
+    let request = FindCoordinatorRequest { key_type, coordinator_keys, ..Default::default() };
+    assert_eq!(client.ask_latest(&request).coordinators[0].error_code, 0);
+}
+
 /// Finds the coordinator and becomes the id's producer.
 pub(super) fn init(client: &mut Client, id: &str) -> Producer {
     init_with_timeout(client, id, 60_000)
 }
 
 pub(super) fn init_with_timeout(client: &mut Client, id: &str, timeout_ms: i32) -> Producer {
-    let find = FindCoordinatorRequest {
-        key_type: 1,
-        coordinator_keys: vec![id.to_owned().into()],
-        ..Default::default()
-    };
-    assert_eq!(client.ask_latest(&find).coordinators[0].error_code, 0);
+    find(client, 1, id);
     wait_for("the producer's id", || match try_init(client, id, timeout_ms) {
         Ok(producer) => Some(producer),
         Err(ErrorCode::CONCURRENT_TRANSACTIONS | ErrorCode::COORDINATOR_LOAD_IN_PROGRESS) => None,

@@ -82,6 +82,8 @@ ask! {
     DESCRIBE_CLUSTER: describe_cluster_request, describe_cluster_response, DescribeClusterRequest, DescribeClusterResponse<'static>;
     DESCRIBE_TOPIC_PARTITIONS: describe_topic_partitions_request, describe_topic_partitions_response, DescribeTopicPartitionsRequest<'_>, DescribeTopicPartitionsResponse<'static>;
     LIST_CONFIG_RESOURCES: list_config_resources_request, list_config_resources_response, ListConfigResourcesRequest, ListConfigResourcesResponse<'static>;
+    OFFSET_COMMIT: offset_commit_request, offset_commit_response, OffsetCommitRequest<'_>, OffsetCommitResponse<'static>;
+    OFFSET_FETCH: offset_fetch_request, offset_fetch_response, OffsetFetchRequest<'_>, OffsetFetchResponse<'static>;
     FIND_COORDINATOR: find_coordinator_request, find_coordinator_response, FindCoordinatorRequest<'_>, FindCoordinatorResponse<'static>;
     ADD_PARTITIONS_TO_TXN: add_partitions_to_txn_request, add_partitions_to_txn_response, AddPartitionsToTxnRequest<'_>, AddPartitionsToTxnResponse<'static>;
     END_TXN: end_txn_request, end_txn_response, EndTxnRequest<'_>, EndTxnResponse;
