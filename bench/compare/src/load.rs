@@ -1,6 +1,7 @@
 //! The loads whose client is librdkafka.
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
@@ -9,9 +10,7 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
-use rdkafka::producer::{
-    BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer,
-};
+use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use crate::server::Server;
@@ -33,11 +32,11 @@ pub struct Produced {
     pub cpu: f64,
 }
 
-/// Counts what was acknowledged.
+/// Counts what was acknowledged, and tells who waits for each.
 #[derive(Clone, Default)]
 struct Counter {
     records: Arc<AtomicU64>,
-    failed: Arc<AtomicU64>,
+    waiter: Option<SyncSender<bool>>,
 }
 
 impl ClientContext for Counter {}
@@ -46,8 +45,13 @@ impl ProducerContext for Counter {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        let counter = if result.is_ok() { &self.records } else { &self.failed };
-        counter.fetch_add(1, Ordering::Relaxed);
+        if result.is_ok() {
+            self.records.fetch_add(1, Ordering::Relaxed);
+        }
+        if let Some(waiter) = &self.waiter {
+            // Who has stopped waiting does not want to know.
+            let _ = waiter.try_send(result.is_ok());
+        }
     }
 }
 
@@ -197,56 +201,49 @@ pub fn end_to_end(
 
 /// Records per second of a producer that waits for each.
 pub fn one_in_flight(server: &Server, topic: &str, time: Duration) -> Result<f64, Failure> {
-    let counter = Counter::default();
-    let producer: BaseProducer<Counter> =
-        producer_config(server).set("linger.ms", "0").create_with_context(counter.clone())?;
+    let (waiter, acknowledged) = sync_channel(1);
+    let counter = Counter { waiter: Some(waiter), ..Counter::default() };
+    let producer: ThreadedProducer<Counter> =
+        producer_config(server).set("linger.ms", "0").create_with_context(counter)?;
     let value = noise(1024);
-    let mut count = 0u64;
-    let mut begun = None;
-    let start = Instant::now();
-    loop {
+    per_second(time, || {
         let record: BaseRecord<'_, (), [u8]> = BaseRecord::to(topic).payload(&value);
         producer.send(record).map_err(|(error, _)| error)?;
-        count += 1;
-        let sent = Instant::now();
-        while counter.records.load(Ordering::Relaxed) < count {
-            producer.poll(Duration::from_millis(100));
-            if counter.failed.load(Ordering::Relaxed) > 0 || sent.elapsed() > PATIENCE {
-                return Err("a record was not acknowledged".into());
-            }
+        match acknowledged.recv_timeout(PATIENCE) {
+            Ok(true) => Ok(()),
+            _ => Err("a record was not acknowledged".into()),
         }
-        match begun {
-            None if start.elapsed() > time / 5 => begun = Some((Instant::now(), count)),
-            Some((begun, before)) if begun.elapsed() > time => {
-                return Ok((count - before) as f64 / begun.elapsed().as_secs_f64());
-            }
-            _ => {}
-        }
+    })
+}
+
+/// How often something can be done in a second, after a warm-up.
+fn per_second(time: Duration, mut once: impl FnMut() -> Result<(), Failure>) -> Result<f64, Failure> {
+    let warm = Instant::now() + time / 5;
+    while Instant::now() < warm {
+        once()?;
     }
+    let (begun, mut count) = (Instant::now(), 0u64);
+    while begun.elapsed() < time {
+        once()?;
+        count += 1;
+    }
+    Ok(count as f64 / begun.elapsed().as_secs_f64())
 }
 
 /// Commits per second of one producer, each of `records` records to one partition.
 pub fn transactions(server: &Server, topic: &str, records: usize, time: Duration) -> Result<f64, Failure> {
-    let producer: BaseProducer =
-        producer_config(server).set("linger.ms", "0").set("transactional.id", "compare").create()?;
+    let producer: ThreadedProducer<Counter> = producer_config(server)
+        .set("linger.ms", "0")
+        .set("transactional.id", "compare")
+        .create_with_context(Counter::default())?;
     producer.init_transactions(PATIENCE)?;
     let value = noise(1024);
-    let (mut count, mut begun) = (0u64, None);
-    let start = Instant::now();
-    loop {
+    per_second(time, || {
         producer.begin_transaction()?;
         for _ in 0..records {
             let record: BaseRecord<'_, (), [u8]> = BaseRecord::to(topic).partition(0).payload(&value);
             producer.send(record).map_err(|(error, _)| error)?;
         }
-        producer.commit_transaction(PATIENCE)?;
-        count += 1;
-        match begun {
-            None if start.elapsed() > time / 5 => begun = Some((Instant::now(), count)),
-            Some((begun, before)) if begun.elapsed() > time => {
-                return Ok((count - before) as f64 / begun.elapsed().as_secs_f64());
-            }
-            _ => {}
-        }
-    }
+        Ok(producer.commit_transaction(PATIENCE)?)
+    })
 }

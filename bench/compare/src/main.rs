@@ -46,7 +46,7 @@ struct Args {
     #[arg(long, value_name = "COMMAND")]
     kafka: Option<String>,
     /// The option before each property in {props}
-    #[arg(long, default_value = "--override")]
+    #[arg(long, default_value = "--override", allow_hyphen_values = true)]
     kafka_option: String,
     /// What to call that Kafka
     #[arg(long, default_value = "Kafka 4.4.0, heap of 1 GiB")]
