@@ -14,5 +14,6 @@ pub mod metrics;
 pub mod partition;
 pub mod record;
 pub mod server;
+pub mod tier;
 pub mod types;
 pub mod wire;

@@ -43,6 +43,9 @@ _klamm() {
             klamm,recover)
                 cmd="klamm__subcmd__recover"
                 ;;
+            klamm,remote)
+                cmd="klamm__subcmd__remote"
+                ;;
             klamm,serve)
                 cmd="klamm__subcmd__serve"
                 ;;
@@ -88,6 +91,15 @@ _klamm() {
             klamm__subcmd__group,reset)
                 cmd="klamm__subcmd__group__subcmd__reset"
                 ;;
+            klamm__subcmd__remote,ls)
+                cmd="klamm__subcmd__remote__subcmd__ls"
+                ;;
+            klamm__subcmd__remote,pull)
+                cmd="klamm__subcmd__remote__subcmd__pull"
+                ;;
+            klamm__subcmd__remote,verify)
+                cmd="klamm__subcmd__remote__subcmd__verify"
+                ;;
             klamm__subcmd__topic,alter)
                 cmd="klamm__subcmd__topic__subcmd__alter"
                 ;;
@@ -110,7 +122,7 @@ _klamm() {
 
     case "${cmd}" in
         klamm)
-            opts="-h -V --help --version serve health topic group produce consume bench dump check recover format"
+            opts="-h -V --help --version serve health topic group produce consume bench dump check recover format remote"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1284,6 +1296,78 @@ _klamm() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        klamm__subcmd__remote)
+            opts="-h --help ls verify pull"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        klamm__subcmd__remote__subcmd__ls)
+            opts="-h --topic --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --topic)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        klamm__subcmd__remote__subcmd__pull)
+            opts="-h --topic --dir --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --topic)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        klamm__subcmd__remote__subcmd__verify)
+            opts="-h --topic --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --topic)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

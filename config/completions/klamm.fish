@@ -37,6 +37,7 @@ complete -c klamm -n "__fish_klamm_needs_command" -f -a "dump" -d 'Show what is 
 complete -c klamm -n "__fish_klamm_needs_command" -f -a "check" -d 'Verify a log directory offline, and say what is wrong and where'
 complete -c klamm -n "__fish_klamm_needs_command" -f -a "recover" -d 'Recover a log directory after a crash, so that Kafka can boot on it'
 complete -c klamm -n "__fish_klamm_needs_command" -f -a "format" -d 'Make log directories ready for a cluster, as kafka-storage does'
+complete -c klamm -n "__fish_klamm_needs_command" -f -a "remote" -d 'Look into the bucket of tiered storage, check it, bring a topic back'
 complete -c klamm -n "__fish_klamm_using_subcommand serve" -l override -d 'Set one option, over what the file says; may be repeated' -r
 complete -c klamm -n "__fish_klamm_using_subcommand serve" -l log-format -d 'Form of log lines: auto (colours on a terminal), text, json; sets klamm.log.format' -r
 complete -c klamm -n "__fish_klamm_using_subcommand serve" -l log-level -d 'How much to log: error, warn, info, debug, trace; sets klamm.log.level' -r
@@ -350,3 +351,14 @@ complete -c klamm -n "__fish_klamm_using_subcommand format; and not __fish_seen_
 complete -c klamm -n "__fish_klamm_using_subcommand format; and __fish_seen_subcommand_from info" -s c -l config -d 'A server.properties as Kafka reads it' -r -F
 complete -c klamm -n "__fish_klamm_using_subcommand format; and __fish_seen_subcommand_from info" -s h -l help -d 'Print help'
 complete -c klamm -n "__fish_klamm_using_subcommand format; and __fish_seen_subcommand_from random-uuid" -s h -l help -d 'Print help'
+complete -c klamm -n "__fish_klamm_using_subcommand remote; and not __fish_seen_subcommand_from ls verify pull" -s h -l help -d 'Print help'
+complete -c klamm -n "__fish_klamm_using_subcommand remote; and not __fish_seen_subcommand_from ls verify pull" -f -a "ls" -d 'List partitions, their segments and offsets'
+complete -c klamm -n "__fish_klamm_using_subcommand remote; and not __fish_seen_subcommand_from ls verify pull" -f -a "verify" -d 'Read everything and check it'
+complete -c klamm -n "__fish_klamm_using_subcommand remote; and not __fish_seen_subcommand_from ls verify pull" -f -a "pull" -d 'Bring segments back to a log directory'
+complete -c klamm -n "__fish_klamm_using_subcommand remote; and __fish_seen_subcommand_from ls" -l topic -d 'Only this topic' -r
+complete -c klamm -n "__fish_klamm_using_subcommand remote; and __fish_seen_subcommand_from ls" -s h -l help -d 'Print help'
+complete -c klamm -n "__fish_klamm_using_subcommand remote; and __fish_seen_subcommand_from verify" -l topic -d 'Only this topic' -r
+complete -c klamm -n "__fish_klamm_using_subcommand remote; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
+complete -c klamm -n "__fish_klamm_using_subcommand remote; and __fish_seen_subcommand_from pull" -l topic -d 'Only this topic' -r
+complete -c klamm -n "__fish_klamm_using_subcommand remote; and __fish_seen_subcommand_from pull" -l dir -d 'The log directory; its broker must be stopped' -r -F
+complete -c klamm -n "__fish_klamm_using_subcommand remote; and __fish_seen_subcommand_from pull" -s h -l help -d 'Print help'

@@ -8,14 +8,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::sync::{Notify, watch};
 
 use super::fetch_session::{FetchSessions, PartitionKey, Plan, SessionRequest, Told, TopicKey, Wanted};
 use super::lookup::{by_id, by_name, gone_code, log_code, partition_code};
 use super::{Context, Handling, Services};
 use crate::config::CompressionType;
-use crate::env::{Clock, FileRange, Rng};
-use crate::partition::{Fetched, Isolation, Partition};
+use crate::env::{Clock, Rng};
+use crate::log::{AbortedTxn, LogError};
+use crate::partition::{Fetched, FetchedRemotely, Isolation, Partition, Watermarks};
 use crate::schema::clients::fetch_request::FetchRequest;
 use crate::schema::clients::fetch_response::{
     AbortedTransaction, EpochEndOffset, FetchResponse, FetchableTopicResponse, PartitionData,
@@ -41,13 +43,25 @@ struct Fetch {
     min_bytes: usize,
     isolation: Isolation,
     stopping: watch::Receiver<bool>,
+    /// How long remote reads are waited for.
+    remote_wait: Duration,
 }
 
 /// What one look at a partition found.
 struct Look {
     data: PartitionData<'static>,
-    range: Option<FileRange>,
+    records: Option<Chunk>,
     must_tell: bool,
+    /// The records have left the local disk: what to ask the remote tier for.
+    remote: Option<RemoteWish>,
+}
+
+/// A read in the remote tier.
+#[derive(Clone, Copy)]
+struct RemoteWish {
+    from: Offset,
+    max_bytes: usize,
+    at_least_one: bool,
 }
 
 /// Reads, and parks if there is too little.
@@ -80,9 +94,18 @@ pub(super) fn handle(
         min_bytes: usize::try_from(request.min_bytes).unwrap_or(0).min(at_most),
         isolation: Isolation::from_wire(request.isolation_level),
         stopping: services.stopping(),
+        remote_wait: Duration::from_millis(
+            u64::try_from(services.config().remote_fetch_max_wait_ms).unwrap_or(0),
+        ),
     };
     let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
     let looks = fetch.look();
+    if looks.iter().any(|look| look.remote.is_some()) {
+        return Ok(Handling::parked(async move {
+            let looks = fetch.read_remotely(looks).await;
+            fetch.answer(looks)
+        }));
+    }
     if wait.is_zero() || asks_nothing || fetch.is_enough(&looks) {
         return Ok(Handling::Ready(fetch.answer(looks)));
     }
@@ -146,7 +169,8 @@ impl Fetch {
                 Ok(leader) => self.look_at(leader, key, wanted, left, !found_any),
                 Err(code) => failed(key.partition, *code),
             };
-            let read = look.range.as_ref().map_or(0, |range| range.len);
+            let remote = look.remote.map_or(0, |wish| wish.max_bytes.max(1));
+            let read = look.records.as_ref().map_or(remote, Chunk::len);
             left = left.saturating_sub(read);
             found_any |= read > 0;
             looks.push(look);
@@ -176,27 +200,23 @@ impl Fetch {
         // With nothing found yet even a limit of zero yields one batch (KIP-74).
         match leader.fetch(wanted.fetch_offset, max, at_least_one, self.isolation) {
             Ok(fetched) => found(key.partition, self.isolation, fetched),
+            Err(LogError::NotLocal { offset, .. }) => {
+                let wish = RemoteWish { from: offset, max_bytes: max, at_least_one };
+                Look { remote: Some(wish), ..nothing(key.partition, leader.marks()) }
+            }
             Err(error) => failed(key.partition, log_code(&error)),
         }
     }
 
     fn diverged(&self, leader: &Partition, index: i32, diverging: EpochEndOffset) -> Look {
-        let marks = leader.marks();
-        let data = PartitionData {
-            partition_index: index,
-            high_watermark: marks.high_watermark.get(),
-            last_stable_offset: marks.last_stable.get(),
-            log_start_offset: marks.log_start.get(),
-            diverging_epoch: diverging,
-            records: Some(Records::Bytes(Cow::Borrowed(&[]))),
-            ..Default::default()
-        };
-        Look { data, range: None, must_tell: true }
+        let mut look = nothing(index, leader.marks());
+        look.data.diverging_epoch = diverging;
+        Look { must_tell: true, ..look }
     }
 
     fn is_enough(&self, looks: &[Look]) -> bool {
-        let bytes: usize = looks.iter().filter_map(|l| l.range.as_ref()).map(|r| r.len).sum();
-        bytes >= self.min_bytes || looks.iter().any(|look| look.must_tell)
+        let bytes: usize = looks.iter().filter_map(|l| l.records.as_ref()).map(Chunk::len).sum();
+        bytes >= self.min_bytes || looks.iter().any(|look| look.must_tell || look.remote.is_some())
     }
 
     /// Parks until there is enough, the time is over or the broker stops.
@@ -213,6 +233,7 @@ impl Fetch {
             // What came between the last look and the registration is found here.
             let looks = self.look();
             if self.is_enough(&looks) {
+                let looks = self.read_remotely(looks).await;
                 return self.answer(looks);
             }
             drop(looks);
@@ -227,6 +248,28 @@ impl Fetch {
             }
             drop(places);
         }
+    }
+
+    /// Fills in what has to come from the remote tier, all at once. What does not come in time is left out, and
+    /// read nevertheless: the client's next fetch finds it.
+    async fn read_remotely(&self, mut looks: Vec<Look>) -> Vec<Look> {
+        let wishes = looks.iter().zip(&self.leaders).enumerate();
+        let reads = wishes.filter_map(|(at, (look, leader))| {
+            let (wish, leader) = (look.remote?, Arc::clone(leader.as_ref().ok()?));
+            Some(async move {
+                let read = leader.fetch_remote(wish.from, wish.max_bytes, wish.at_least_one, self.isolation);
+                (at, tokio::time::timeout(self.remote_wait, read).await)
+            })
+        });
+        for (at, read) in join_all(reads).await {
+            let Some(look) = looks.get_mut(at) else { continue };
+            match read {
+                Ok(Ok(fetched)) => *look = found_remotely(look.data.partition_index, self.isolation, fetched),
+                Ok(Err(error)) => *look = failed(look.data.partition_index, log_code(&error)),
+                Err(_) => {}
+            }
+        }
+        looks
     }
 
     fn answer(&self, looks: Vec<Look>) -> Reply {
@@ -244,7 +287,7 @@ impl Fetch {
             if !keep {
                 continue;
             }
-            chunks.extend(look.range.map(Chunk::File));
+            chunks.extend(look.records);
             // Splices are filled in the order of the partitions: those of a topic stand together only
             // as long as no other topic comes between.
             let last = responses.len().saturating_sub(1);
@@ -285,7 +328,7 @@ impl Look {
         Told {
             high_watermark: self.data.high_watermark,
             log_start_offset: self.data.log_start_offset,
-            has_records: self.range.is_some(),
+            has_records: self.records.is_some(),
             must_tell: self.must_tell,
         }
     }
@@ -315,28 +358,48 @@ fn failed(index: i32, code: ErrorCode) -> Look {
         records: Some(Records::Bytes(Cow::Borrowed(&[]))),
         ..Default::default()
     };
-    Look { data, range: None, must_tell: true }
+    Look { data, records: None, must_tell: true, remote: None }
 }
 
-fn found(index: i32, isolation: Isolation, fetched: Fetched) -> Look {
-    let Fetched { slice, marks, aborted } = fetched;
-    let aborted = aborted.iter().map(|txn| AbortedTransaction {
-        producer_id: txn.producer_id.get(),
-        first_offset: txn.first_offset.get(),
-        ..Default::default()
-    });
-    let records = match &slice.range {
-        Some(range) => Records::Splice { len: range.len },
-        None => Records::Bytes(Cow::Borrowed(&[])),
-    };
+/// A partition that has nothing to tell but where it stands.
+fn nothing(index: i32, marks: Watermarks) -> Look {
     let data = PartitionData {
         partition_index: index,
         high_watermark: marks.high_watermark.get(),
         last_stable_offset: marks.last_stable.get(),
         log_start_offset: marks.log_start.get(),
-        aborted_transactions: (isolation == Isolation::ReadCommitted).then(|| aborted.collect()),
-        records: Some(records),
+        records: Some(Records::Bytes(Cow::Borrowed(&[]))),
         ..Default::default()
     };
-    Look { data, range: slice.range, must_tell: false }
+    Look { data, records: None, must_tell: false, remote: None }
+}
+
+fn found_remotely(index: i32, isolation: Isolation, fetched: FetchedRemotely) -> Look {
+    let records = (!fetched.bytes.is_empty()).then_some(Chunk::Bytes(fetched.bytes));
+    with_records(index, isolation, fetched.marks, &fetched.aborted, records)
+}
+
+fn found(index: i32, isolation: Isolation, fetched: Fetched) -> Look {
+    let records = fetched.slice.range.map(Chunk::File);
+    with_records(index, isolation, fetched.marks, &fetched.aborted, records)
+}
+
+fn with_records(
+    index: i32,
+    isolation: Isolation,
+    marks: Watermarks,
+    aborted: &[AbortedTxn],
+    chunk: Option<Chunk>,
+) -> Look {
+    let aborted = aborted.iter().map(|txn| AbortedTransaction {
+        producer_id: txn.producer_id.get(),
+        first_offset: txn.first_offset.get(),
+        ..Default::default()
+    });
+    let mut look = nothing(index, marks);
+    look.data.aborted_transactions = (isolation == Isolation::ReadCommitted).then(|| aborted.collect());
+    if let Some(chunk) = &chunk {
+        look.data.records = Some(Records::Splice { len: chunk.len() });
+    }
+    Look { records: chunk, ..look }
 }

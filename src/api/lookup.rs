@@ -54,6 +54,8 @@ pub(super) fn log_code(error: &LogError) -> ErrorCode {
         LogError::InvalidBatch(_) => ErrorCode::CORRUPT_MESSAGE,
         LogError::OffsetOutOfRange { .. } => ErrorCode::OFFSET_OUT_OF_RANGE,
         LogError::Locked(_)
+        | LogError::NotLocal { .. }
+        | LogError::Remote(_)
         | LogError::NoSpace { .. }
         | LogError::TooManyFiles { .. }
         | LogError::Offline { .. }

@@ -12,6 +12,7 @@ mod metrics;
 mod registration;
 mod replicas;
 mod start;
+mod tiering;
 mod timers;
 
 pub use directories::DirectoryError;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use crate::env::{Clock, Files, Rng};
 
 pub use start::{Broker, StartError};
+pub use tiering::TieringError;
 
 /// What the broker takes from outside.
 #[derive(Clone)]

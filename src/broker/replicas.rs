@@ -8,9 +8,10 @@ use super::effective::Effective;
 use crate::api::InForce;
 use crate::config::TopicConfig;
 use crate::log::checkpoint::Offsets;
-use crate::log::{Contents, FoundPartition, LogDirectory, LogError};
+use crate::log::{Contents, FoundPartition, Log, LogDirectory, LogError};
 use crate::metadata::{Image, Topic};
 use crate::partition::{LocalLog, Partition, Partitions, log_config};
+use crate::tier::Tier;
 use crate::types::{LeaderEpoch, NodeId, TopicId, TopicPartition, Uuid};
 
 /// The partitions of this broker and the directories that hold them.
@@ -23,6 +24,7 @@ pub struct Replicas {
     partitions: Arc<Partitions>,
     effective: Mutex<Arc<Effective>>,
     in_force: Arc<InForce>,
+    tier: Option<Arc<Tier>>,
     /// Held while the partitions change. The image that they do not wholly follow yet, for want of space.
     behind: Mutex<Option<Arc<Image>>>,
 }
@@ -36,10 +38,11 @@ impl Replicas {
         ids: &[Uuid],
         effective: Arc<Effective>,
         in_force: Arc<InForce>,
+        tier: Option<Arc<Tier>>,
     ) -> Self {
         let (directories, ids) = (directories.to_vec(), ids.to_vec());
         let (partitions, effective) = (Arc::default(), Mutex::new(effective));
-        Self { node, directories, ids, partitions, effective, in_force, behind: Mutex::default() }
+        Self { node, directories, ids, partitions, effective, in_force, tier, behind: Mutex::default() }
     }
 
     /// The open partitions.
@@ -107,10 +110,9 @@ impl Replicas {
                     tracing::warn!(partition = %found.tp, bytes, segments, reason, "a torn end was cut off");
                 }
                 let Some(config) = configs.get(&id) else { continue };
-                let storage = LocalLog::new(Arc::clone(log), Arc::clone(directory));
+                let storage = self.storage(log, directory, config);
                 let epoch = leader_epoch(image, id, found.tp.partition);
-                let partition =
-                    Partition::new(found.tp.clone(), id, epoch, Arc::new(storage), Arc::clone(config));
+                let partition = Partition::new(found.tp.clone(), id, epoch, storage, Arc::clone(config));
                 self.partitions.insert(Arc::new(partition));
             }
         }
@@ -219,7 +221,7 @@ impl Replicas {
                     break;
                 }
             };
-            let storage = Arc::new(LocalLog::new(log, Arc::clone(&directory)));
+            let storage = self.storage(&log, &directory, config);
             let partition = Partition::new(tp, topic.id, info.leader_epoch, storage, Arc::clone(config));
             self.partitions.insert(Arc::new(partition));
             if !touched.iter().any(|d| Arc::ptr_eq(d, &directory)) {
@@ -227,6 +229,18 @@ impl Replicas {
             }
         }
         touched.iter().fold(outcome, |outcome, directory| outcome.and(directory.sync_names()))
+    }
+
+    fn storage(&self, log: &Arc<Log>, directory: &Arc<LogDirectory>, config: &TopicConfig) -> Arc<LocalLog> {
+        let remote = self.tier.as_ref().and_then(|tier| tier.attach(Arc::clone(log)));
+        Arc::new(LocalLog::new(Arc::clone(log), Arc::clone(directory)).with_remote(remote, config))
+    }
+
+    /// Ends the work on the remote tier.
+    pub fn stop_tier(&self) {
+        if let Some(tier) = &self.tier {
+            tier.stop();
+        }
     }
 
     /// The directory of this id, if it works.
@@ -254,6 +268,9 @@ impl Replicas {
         self.partitions.remove_topic(topic.id).iter().for_each(|partition| partition.close());
         let name = |index: &i32| TopicPartition::new(Arc::clone(&topic.name), *index);
         let all: Vec<TopicPartition> = topic.partitions.keys().map(name).collect();
+        if let Some(tier) = &self.tier {
+            tier.topic_deleted(topic.id);
+        }
         self.directories.iter().try_for_each(|directory| directory.delete_logs(&all))
     }
 }

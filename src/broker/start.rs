@@ -13,7 +13,7 @@ use super::directories::{self, DirectoryError, Opened};
 use super::effective::Effective;
 use super::replicas::Replicas;
 use super::timers::Timers;
-use super::{compaction, descriptors, metrics, registration};
+use super::{compaction, descriptors, metrics, registration, tiering};
 use crate::api::{InForce, Services};
 use crate::config::{BrokerConfig, Loaded};
 use crate::coordinator::runtime::Groups;
@@ -48,6 +48,9 @@ pub enum StartError {
     /// What the metadata log asks for is not built: serving would open a door that it closes.
     #[error("{0}. Klamm does not enforce this yet; set klamm.allow.unprotected=true to start nevertheless")]
     Unprotected(String),
+    /// Tiered storage is on and cannot be used.
+    #[error(transparent)]
+    Tiering(#[from] super::tiering::TieringError),
     /// The system refused.
     #[error("{0}")]
     System(#[from] io::Error),
@@ -129,6 +132,7 @@ impl Broker {
         let (metadata_directory, cleaner) = (self.metadata_directory, self.cleaner);
         let closing = tokio::task::spawn_blocking(move || {
             drop(cleaner);
+            replicas.stop_tier();
             services.metadata.stop();
             let mut first_error = None;
             for directory in replicas.directories() {
@@ -217,8 +221,23 @@ fn open(
     }
     let in_force = Arc::new(InForce::new(Arc::clone(&effective.config)));
     let threads = usize::try_from(effective.config.num_recovery_threads_per_data_dir).unwrap_or(1);
-    let replicas =
-        Arc::new(Replicas::new(node, &opened.directories, &opened.ids, effective, Arc::clone(&in_force)));
+    let tier = tiering::start(
+        &effective.config,
+        &in_force,
+        &opened.cluster_id,
+        journal.image(),
+        opened.directories.first().map_or(&*opened.metadata_path, |first| first.path()),
+        environment,
+        &registry,
+    )?;
+    let replicas = Arc::new(Replicas::new(
+        node,
+        &opened.directories,
+        &opened.ids,
+        effective,
+        Arc::clone(&in_force),
+        tier,
+    ));
     replicas.open(&opened.contents, journal.image(), threads)?;
     let cleaner = compaction::start(&replicas, &in_force, Arc::clone(&environment.clock))?;
     let on_failure = failed.clone();

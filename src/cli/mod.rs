@@ -26,6 +26,7 @@ mod logging;
 mod produce;
 mod progress;
 mod recover;
+mod remote;
 mod serve;
 mod session;
 mod table;
@@ -73,6 +74,7 @@ enum Command {
     Check(check::Args),
     Recover(recover::Args),
     Format(Box<format::Args>),
+    Remote(remote::Args),
 }
 
 impl Cli {
@@ -95,6 +97,7 @@ impl Command {
             Self::Check(args) => check::run(args, out),
             Self::Recover(args) => recover::run(args, out),
             Self::Format(args) => format::run(args, out),
+            Self::Remote(args) => remote::run(args, out),
         }
     }
 }

@@ -154,6 +154,32 @@ typed! { Scope::Broker;
         transaction_remove_expired_transaction_cleanup_interval_ms: i32 =
             "transaction.remove.expired.transaction.cleanup.interval.ms",
         transactional_id_expiration_ms: i32 = "transactional.id.expiration.ms",
+        remote_log_storage_system_enable: bool = "remote.log.storage.system.enable",
+        /// Ms.
+        remote_log_manager_task_interval_ms: i64 = "remote.log.manager.task.interval.ms",
+        /// Ms.
+        remote_log_manager_task_retry_backoff_ms: i64 = "remote.log.manager.task.retry.backoff.ms",
+        /// Ms.
+        remote_log_manager_task_retry_backoff_max_ms: i64 = "remote.log.manager.task.retry.backoff.max.ms",
+        /// 0 to 0.5.
+        remote_log_manager_task_retry_jitter: f64 = "remote.log.manager.task.retry.jitter",
+        remote_log_manager_copier_thread_pool_size: i32 = "remote.log.manager.copier.thread.pool.size",
+        remote_log_manager_copy_max_bytes_per_second: i64 = "remote.log.manager.copy.max.bytes.per.second",
+        remote_log_manager_fetch_max_bytes_per_second: i64 = "remote.log.manager.fetch.max.bytes.per.second",
+        /// Ms.
+        remote_fetch_max_wait_ms: i32 = "remote.fetch.max.wait.ms",
+        /// Ms.
+        remote_list_offsets_request_timeout_ms: i64 = "remote.list.offsets.request.timeout.ms",
+        klamm_remote_url: String = "klamm.remote.url",
+        klamm_remote_single_writer: bool = "klamm.remote.single.writer",
+        /// Ms.
+        klamm_remote_upload_interval_ms: i64 = "klamm.remote.upload.interval.ms",
+        /// Ms.
+        klamm_remote_sweep_grace_ms: i64 = "klamm.remote.sweep.grace.ms",
+        /// Bytes.
+        klamm_remote_cache_bytes: i64 = "klamm.remote.cache.bytes",
+        /// Bytes.
+        klamm_remote_upload_bytes: i64 = "klamm.remote.upload.bytes",
         klamm_allow_unprotected: bool = "klamm.allow.unprotected",
         klamm_journal_bytes: i32 = "klamm.journal.bytes",
         klamm_replication_clamp: bool = "klamm.replication.clamp",

@@ -70,6 +70,7 @@ impl View<'_, '_> {
         self.log_dirs();
         self.times();
         self.cleaner();
+        self.tiering();
     }
 
     fn value(&self, name: &str) -> Option<Value> {
@@ -230,6 +231,14 @@ impl View<'_, '_> {
                  Take it out, or set klamm.allow.unprotected=true"
             );
             self.error(name, text);
+        }
+    }
+
+    fn tiering(&mut self) {
+        let is_on = self.value("remote.log.storage.system.enable") == Some(Value::Bool(true));
+        if is_on && self.value("klamm.remote.url").is_none_or(|url| url.to_string().is_empty()) {
+            let text = "remote.log.storage.system.enable: klamm.remote.url must say where, for instance s3://bucket/prefix";
+            self.error("remote.log.storage.system.enable", text.to_owned());
         }
     }
 

@@ -27,6 +27,7 @@ mod problem;
 mod properties;
 mod reference;
 mod table;
+mod tiering;
 mod topic;
 mod validate;
 mod value;
@@ -47,6 +48,7 @@ pub use problem::{Place, Problem, Rejected, Severity};
 pub use properties::{Property, parse_properties};
 pub use reference::{differences_page, reference_page};
 pub use table::{find, nearest, options_of};
+pub use tiering::validate_tiering;
 pub use topic::{CleanupPolicy, CompressionType, TimestampType, TopicConfig};
 pub use validate::{
     BrokerTarget, ConfigError, append_to_list, subtract_from_list, validate_broker_change,

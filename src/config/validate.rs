@@ -38,11 +38,7 @@ fn invalid(text: String) -> ConfigError {
 /// feature is off.
 pub fn validate_topic_config(name: &str, value: &str) -> Result<Value, ConfigError> {
     let option = known(Scope::Topic, name)?;
-    let value = parsed(option, name, value)?;
-    if name == "remote.storage.enable" && value == Value::Bool(true) {
-        return Err(invalid("remote.storage.enable: tiered storage is off on this broker".to_owned()));
-    }
-    Ok(value)
+    parsed(option, name, value)
 }
 
 /// Checks the settings of a topic as a whole, as they would be after the change.

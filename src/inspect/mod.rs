@@ -15,6 +15,7 @@ pub mod dump;
 mod file;
 pub mod format;
 pub mod recover;
+pub mod remote;
 mod row;
 mod walk;
 

@@ -1,5 +1,16 @@
 //! The topic options that a log follows.
 
+/// What of a tiered log stays on the local disk. Segments leave only once they are in the remote tier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LocalRetention {
+    /// `local.retention.ms`: segments older than this leave; -1 for never.
+    pub retention_ms: i64,
+    /// `local.retention.bytes`: what may stay; -1 for no limit.
+    pub retention_bytes: i64,
+    /// Whether segments are uploaded at all: not with `remote.log.copy.disable`.
+    pub copies: bool,
+}
+
 /// Options of one log; swapped as a whole when the topic's configuration changes. Defaults are Kafka's,
 /// but for `flush_messages`.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +51,8 @@ pub struct LogConfig {
     pub file_delete_delay_ms: i64,
     /// `producer.id.expiration.ms`: how long an idle producer is remembered.
     pub producer_id_expiration_ms: i64,
+    /// What stays here of a log that is tiered (`remote.storage.enable`); `None` for one that is not.
+    pub tiered: Option<LocalRetention>,
     /// Whether it may use the reserve on a full volume: the metadata log, without which nothing can be deleted.
     pub uses_reserve: bool,
 }
@@ -64,6 +77,7 @@ impl Default for LogConfig {
             flush_ms: i64::MAX,
             file_delete_delay_ms: 60_000,
             producer_id_expiration_ms: 24 * 3_600_000,
+            tiered: None,
             uses_reserve: false,
         }
     }

@@ -345,9 +345,8 @@ impl LogDirectory {
             }
         }
         for log in self.logs() {
-            let (start, base) = log.log_start_and_base();
             points.insert(log.topic_partition().clone(), log.recovery_point());
-            if start > base {
+            if let Some(start) = log.start_to_save() {
                 starts.insert(log.topic_partition().clone(), start);
             }
         }

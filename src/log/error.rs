@@ -66,6 +66,17 @@ pub enum LogError {
         /// Log end offset.
         end: Offset,
     },
+    /// The offset is in the log and its segment has left the local disk: the remote tier has it.
+    #[error("offset {offset} is in the remote tier, the local disk begins at {local_start}")]
+    NotLocal {
+        /// What was asked for.
+        offset: Offset,
+        /// First offset on the local disk.
+        local_start: Offset,
+    },
+    /// The remote tier did not give what it holds. Trying again may help.
+    #[error("the remote tier: {0}")]
+    Remote(String),
     /// The volume is full. Nothing was appended; the log goes on when there is space.
     #[error("no space left for {}: free some, or lower retention", path.display())]
     NoSpace {

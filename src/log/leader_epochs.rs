@@ -93,6 +93,12 @@ impl LeaderEpochs {
         }
     }
 
+    /// The epochs that began below `end`, and where.
+    #[must_use]
+    pub fn until(&self, end: Offset) -> Vec<(LeaderEpoch, Offset)> {
+        self.entries.iter().take_while(|entry| entry.1 < end).copied().collect()
+    }
+
     /// Forgets epochs that ended at or below the log start; the one in force there begins there.
     pub fn truncate_before(&mut self, log_start: Offset) {
         let after = self.entries.partition_point(|entry| entry.1 <= log_start);

@@ -43,11 +43,12 @@ pub mod scan;
 mod segment;
 pub mod snapshot;
 pub mod state_file;
+mod tiering;
 pub mod time_index;
 pub mod txn_index;
 
 pub use append::Appended;
-pub use config::LogConfig;
+pub use config::{LocalRetention, LogConfig};
 pub use contents::{Contents, FoundPartition};
 pub use directory::{CHECKPOINT_BYTES, LogDirectory, Opened};
 pub use early::Early;
@@ -63,6 +64,7 @@ pub use partition_log::{Description, Log, LogEnv, Observer};
 pub use read::{ReadRequest, Slice};
 pub use recovery::RecoveryReport;
 pub use save::Ticked;
+pub use tiering::{SealedSegment, SegmentFiles, Tiering};
 pub use time_index::TimeEntry;
 pub use txn_index::AbortedTxn;
 

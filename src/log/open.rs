@@ -22,6 +22,7 @@ use super::scan::{Found, SHORT, Scan};
 use super::segment::Segment;
 use super::snapshot;
 use super::state_file::State;
+use super::tiering::Tiering;
 use crate::env::{self, File, Files};
 use crate::record::HEADER_LEN;
 use crate::types::{Offset, Timestamp, TopicId, TopicPartition};
@@ -133,7 +134,11 @@ impl Log {
         let mut inner = empty_inner(dir, config, segments);
         inner.epochs = epochs;
         inner.epochs_dirty = epochs_dirty;
-        inner.log_start = state.log_start_offset.max(first);
+        // A tiered log may begin before what is left of it here.
+        inner.log_start = match inner.config.tiered {
+            Some(_) => state.log_start_offset,
+            None => state.log_start_offset.max(first),
+        };
         inner.end = end;
         let point = point.clamp(first, end.max(first));
         inner.recovery_point = if state.clean_shutdown { end } else { point };
@@ -182,6 +187,7 @@ fn empty_inner(dir: PathBuf, config: Arc<LogConfig>, segments: Vec<Segment>) -> 
         unflushed_since: None,
         cursors: Cursors::default(),
         head: None,
+        tiering: Tiering::default(),
         removals: VecDeque::new(),
         offline: None,
         has_left: false,

@@ -16,6 +16,7 @@ use super::read::Cursors;
 use super::reserve::Reserve;
 use super::retention::Head;
 use super::segment::Segment;
+use super::tiering::Tiering;
 use crate::env::{Clock, File, Files, Rng};
 use crate::types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Timestamp, TopicId, TopicPartition};
 
@@ -137,6 +138,7 @@ pub(super) struct Inner {
     pub unflushed_since: Option<Timestamp>,
     pub cursors: Cursors,
     pub head: Option<Head>,
+    pub tiering: Tiering,
     /// Files that wait for removal, and when.
     pub removals: VecDeque<(Timestamp, Vec<PathBuf>)>,
     pub offline: Option<String>,
@@ -266,12 +268,13 @@ impl Log {
         self.lock().recovery_point
     }
 
-    /// The log start and the base of the first segment: the checkpoint holds the former where it is
-    /// above the latter.
+    /// The log start, if the checkpoint has to say it: it is not the base of the first segment, or the first
+    /// segment may leave any time.
     #[must_use]
-    pub fn log_start_and_base(&self) -> (Offset, Offset) {
+    pub fn start_to_save(&self) -> Option<Offset> {
         let inner = self.lock();
-        (inner.log_start, inner.segments.first().map_or(inner.log_start, |first| first.base))
+        let base = inner.segments.first().map_or(inner.log_start, |first| first.base);
+        (inner.log_start != base || inner.config.tiered.is_some()).then_some(inner.log_start)
     }
 
     /// The last stable offset if the high watermark is `hw`: all transactions below it are decided.

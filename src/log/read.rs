@@ -378,6 +378,9 @@ impl Log {
 fn start_of_read(inner: &Inner, from: Offset) -> Result<Offset, LogError> {
     let (start, end) = (inner.log_start, inner.end);
     let first = inner.segments.first().map_or(start, |first| first.base);
+    if start <= from && from < first {
+        return Err(LogError::NotLocal { offset: from, local_start: first });
+    }
     if from > end || from < first || from < inner.deleted_before {
         return Err(LogError::OffsetOutOfRange { offset: from, start, end });
     }

@@ -22,10 +22,15 @@ impl Rule {
     /// The rule for a log that holds `bytes` bytes from its log start on.
     #[must_use]
     pub fn new(config: &LogConfig, bytes: u64, now: Timestamp) -> Self {
-        let oldest = (config.delete && config.retention_ms >= 0)
-            .then(|| Timestamp(now.get().saturating_sub(config.retention_ms)));
-        let keep = u64::try_from(config.retention_bytes).unwrap_or(u64::MAX);
-        Self { oldest, spare: if config.delete { bytes.saturating_sub(keep) } else { 0 } }
+        Self::of(config.delete, config.retention_ms, config.retention_bytes, bytes, now)
+    }
+
+    /// The rule of these options: whether anything goes at all, age in ms and size in bytes, -1 for no limit.
+    #[must_use]
+    pub fn of(delete: bool, retention_ms: i64, retention_bytes: i64, bytes: u64, now: Timestamp) -> Self {
+        let oldest = (delete && retention_ms >= 0).then(|| Timestamp(now.get().saturating_sub(retention_ms)));
+        let keep = u64::try_from(retention_bytes).unwrap_or(u64::MAX);
+        Self { oldest, spare: if delete { bytes.saturating_sub(keep) } else { 0 } }
     }
 
     /// Whether the first batch, or the first segment as a whole, goes: of `bytes` bytes, the newest
@@ -68,7 +73,7 @@ impl Log {
     /// The check before a read: free unless the first batch has just expired. What fails here fails
     /// again, and louder, at the next timer.
     pub(super) fn expire_head(&self, inner: &mut Inner) {
-        if !inner.config.delete || inner.log_start == inner.end {
+        if !inner.config.delete || inner.log_start == inner.end || !inner.expires_here() {
             return;
         }
         let due = match inner.head {
@@ -87,7 +92,8 @@ impl Log {
     fn sweep(&self, inner: &mut Inner) -> Result<(), LogError> {
         let now = self.env.clock.now();
         self.drop_segments(inner, now)?;
-        if !inner.config.delete || inner.log_start == inner.end {
+        self.leave_segments(inner, now)?;
+        if !inner.config.delete || inner.log_start == inner.end || !inner.expires_here() {
             return Ok(());
         }
         let mut start = self.start_position(inner)?;
@@ -268,7 +274,7 @@ impl Inner {
     }
 
     fn is_first_useless(&self) -> bool {
-        self.segments.get(1).is_some_and(|second| second.base <= self.log_start)
+        self.segments.get(1).is_some_and(|second| second.base <= self.keep_from())
     }
 
     /// Whether a segment could go but for the recovery point.

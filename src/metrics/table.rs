@@ -73,6 +73,26 @@ metrics! {
         "Bytes of batches appended to logs, the broker's own included.";
     OFFLINE_DIRECTORIES = "kafka.log:type=LogManager,name=OfflineLogDirectoryCount", Gauge, "directories", [],
         "Log directories that have failed.";
+    REMOTE_COPIES = "kafka.server:type=BrokerTopicMetrics,name=RemoteCopyRequestsPerSec", Counter, "segments", [],
+        "Segments uploaded to the remote tier and recorded there.";
+    REMOTE_COPY_BYTES = "kafka.server:type=BrokerTopicMetrics,name=RemoteCopyBytesPerSec", Counter, "bytes", [],
+        "Bytes of those segments.";
+    REMOTE_COPY_ERRORS = "kafka.server:type=BrokerTopicMetrics,name=RemoteCopyErrorsPerSec", Counter, "errors", [],
+        "How often the work on a partition's remote part failed; it is tried again.";
+    REMOTE_COPY_LAG_BYTES = "kafka.server:type=BrokerTopicMetrics,name=RemoteCopyLagBytes", Gauge, "bytes", [],
+        "Bytes of closed segments that are not in the remote tier yet.";
+    REMOTE_COPY_LAG_SEGMENTS = "kafka.server:type=BrokerTopicMetrics,name=RemoteCopyLagSegments", Gauge,
+        "segments", [], "How many segments those are.";
+    REMOTE_DELETES = "kafka.server:type=BrokerTopicMetrics,name=RemoteDeleteRequestsPerSec", Counter, "objects", [],
+        "Objects removed from the remote tier.";
+    REMOTE_DELETE_ERRORS = "kafka.server:type=BrokerTopicMetrics,name=RemoteDeleteErrorsPerSec", Counter, "errors",
+        [], "Removals there that failed; a sweep tries them again.";
+    REMOTE_FETCHES = "kafka.server:type=BrokerTopicMetrics,name=RemoteFetchRequestsPerSec", Counter, "requests", [],
+        "Reads of the remote tier that the cache did not answer.";
+    REMOTE_FETCH_BYTES = "kafka.server:type=BrokerTopicMetrics,name=RemoteFetchBytesPerSec", Counter, "bytes", [],
+        "Bytes that they gave.";
+    REMOTE_FETCH_ERRORS = "kafka.server:type=BrokerTopicMetrics,name=RemoteFetchErrorsPerSec", Counter, "errors",
+        [], "How many of them failed.";
     PARTITIONS = "kafka.server:type=ReplicaManager,name=PartitionCount", Gauge, "partitions", [],
         "Partitions that this broker leads.";
 }

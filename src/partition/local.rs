@@ -1,4 +1,4 @@
-//! The storage of a partition on a local disk: a [`Log`] in its [`LogDirectory`].
+//! The storage of a partition on a local disk: a [`Log`] in its [`LogDirectory`], and its part in the remote tier.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -6,10 +6,11 @@ use std::sync::Arc;
 use super::storage::{Bounds, Found, Storage};
 use crate::config::TopicConfig;
 use crate::log::{
-    AbortedTxn, Appended, Description, Log, LogConfig, LogDirectory, LogError, Observer, ReadRequest, Slice,
-    TimedOffset,
+    AbortedTxn, Appended, Description, LocalRetention, Log, LogConfig, LogDirectory, LogError, Observer,
+    ReadRequest, Slice, TimedOffset,
 };
 use crate::record::{BatchHeader, ValidBatch};
+use crate::tier::{RemoteLog, Rules};
 use crate::types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Timestamp};
 
 /// A log, and the directory whose flusher and checkpoints serve it.
@@ -17,13 +18,23 @@ use crate::types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Timestamp};
 pub struct LocalLog {
     log: Arc<Log>,
     directory: Arc<LogDirectory>,
+    remote: Option<Arc<RemoteLog>>,
 }
 
 impl LocalLog {
     /// The storage that `log` in `directory` is.
     #[must_use]
     pub fn new(log: Arc<Log>, directory: Arc<LogDirectory>) -> Self {
-        Self { log, directory }
+        Self { log, directory, remote: None }
+    }
+
+    /// The same with a part in the remote tier, which the topic's options rule.
+    #[must_use]
+    pub fn with_remote(self, remote: Option<Arc<RemoteLog>>, topic: &TopicConfig) -> Self {
+        if let Some(remote) = &remote {
+            remote.set_rules(tier_rules(topic));
+        }
+        Self { remote, ..self }
     }
 }
 
@@ -107,10 +118,26 @@ impl Storage for LocalLog {
 
     fn configure(&self, topic: &TopicConfig, producer_id_expiration_ms: i64) {
         self.log.set_config(Arc::new(log_config(topic, producer_id_expiration_ms)));
+        let Some(remote) = &self.remote else { return };
+        let (was, is) = (remote.rules(), tier_rules(topic));
+        if was.is_some() && is.is_none() {
+            // Only with `remote.log.delete.on.disable` are the options accepted so.
+            remote.discard();
+            self.log.set_uploaded(None, Offset::ZERO);
+        }
+        remote.set_rules(is);
     }
 
     fn observe(&self, observer: Arc<dyn Observer>) {
         self.log.set_observer(observer);
+    }
+
+    fn remote(&self) -> Option<&Arc<RemoteLog>> {
+        self.remote.as_ref()
+    }
+
+    fn local_start(&self) -> Offset {
+        self.log.local_start()
     }
 
     fn describe(&self) -> Description {
@@ -146,8 +173,27 @@ pub fn log_config(topic: &TopicConfig, producer_id_expiration_ms: i64) -> LogCon
         flush_ms: topic.flush_ms,
         file_delete_delay_ms: topic.file_delete_delay_ms,
         producer_id_expiration_ms,
+        tiered: topic.remote_storage_enable.then(|| {
+            let (retention_ms, retention_bytes) = topic.local_retention();
+            LocalRetention { retention_ms, retention_bytes, copies: !topic.remote_log_copy_disable }
+        }),
         uses_reserve: false,
     }
+}
+
+/// What a topic's options want of the remote tier; `None` if it is not tiered.
+#[must_use]
+pub fn tier_rules(topic: &TopicConfig) -> Option<Rules> {
+    topic.remote_storage_enable.then(|| Rules {
+        copies: !topic.remote_log_copy_disable,
+        delete: topic.cleanup_policy.delete,
+        compact: topic.cleanup_policy.compact,
+        retention_ms: topic.retention_ms,
+        retention_bytes: topic.retention_bytes,
+        local: topic.local_retention(),
+        lag_ms: topic.remote_copy_lag_ms,
+        lag_bytes: topic.remote_copy_lag_bytes,
+    })
 }
 
 /// The log directories of this broker.

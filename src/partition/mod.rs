@@ -14,12 +14,14 @@ mod local;
 #[allow(clippy::module_inception, reason = "the room and its main type share a name")]
 mod partition;
 mod registry;
+mod remote;
 mod storage;
 mod waiters;
 
-pub use local::{DescribedDir, LocalLog, LogDirs, log_config};
+pub use local::{DescribedDir, LocalLog, LogDirs, log_config, tier_rules};
 pub use partition::{Fetched, Isolation, Partition, PartitionError, Watermarks};
 pub use registry::Partitions;
+pub use remote::{FetchedRemotely, Tiered};
 pub use storage::{Bounds, Found, Storage};
 pub use waiters::{Registration, Waiters};
 

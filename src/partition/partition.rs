@@ -163,6 +163,10 @@ impl Partition {
         }
     }
 
+    pub(super) fn storage(&self) -> &dyn Storage {
+        self.storage.as_ref()
+    }
+
     /// Topic and index.
     #[must_use]
     pub fn name(&self) -> &TopicPartition {

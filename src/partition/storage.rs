@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::config::TopicConfig;
 use crate::log::{AbortedTxn, Appended, Description, LogError, Observer, ReadRequest, Slice};
 use crate::record::{BatchHeader, ValidBatch};
+use crate::tier::RemoteLog;
 use crate::types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Timestamp};
 
 /// Where the log of a partition begins and ends.
@@ -73,6 +74,14 @@ pub trait Storage: Send + Sync {
     fn configure(&self, topic: &TopicConfig, producer_id_expiration_ms: i64);
     /// Who is told of progress.
     fn observe(&self, observer: Arc<dyn Observer>);
+    /// The part of it that lies in the remote tier; `None` where there is none and never will be.
+    fn remote(&self) -> Option<&Arc<RemoteLog>> {
+        None
+    }
+    /// First offset on the local disk; the log start where there is no remote part.
+    fn local_start(&self) -> Offset {
+        self.bounds().start
+    }
     /// Sizes and producers, for Admin.
     fn describe(&self) -> Description;
     /// The log directory that holds it.

@@ -16,6 +16,7 @@ mod pipeline;
 mod produce;
 mod retention;
 mod sessions;
+mod tiering;
 mod topics;
 mod transaction_faults;
 mod transactions;

@@ -47,13 +47,13 @@ pub(super) const OPTIONS: &[Opt] = &[
         .doc("How long in ms a deleted file stays before it leaves the disk."),
     list("log.cleanup.policy").default("delete").one_of(&["compact", "delete"]).medium().cluster_wide()
         .doc("What happens to old records: `delete` them by age and size, `compact` them by key, both, or nothing."),
-    long("log.local.retention.ms").default("-2").at_least(-2).medium().cluster_wide().pending()
+    long("log.local.retention.ms").default("-2").at_least(-2).medium().cluster_wide()
         .doc("How long in ms records of a tiered topic stay on the local disk; -2 follows the retention time."),
-    long("log.local.retention.bytes").default("-2").at_least(-2).medium().cluster_wide().pending()
+    long("log.local.retention.bytes").default("-2").at_least(-2).medium().cluster_wide()
         .doc("Bytes of a tiered partition that stay on the local disk; -2 follows the retention size."),
-    long("log.remote.copy.lag.ms").default("0").at_least(-1).medium().cluster_wide().pending()
+    long("log.remote.copy.lag.ms").default("0").at_least(-1).medium().cluster_wide()
         .doc("Age in ms at which a closed segment becomes due for upload; 0 at once, -1 follows the local retention."),
-    long("log.remote.copy.lag.bytes").default("-1").at_least(-1).medium().cluster_wide().pending()
+    long("log.remote.copy.lag.bytes").default("-1").at_least(-1).medium().cluster_wide()
         .doc("Bytes behind the end of the log at which a closed segment becomes due for upload; 0 at once, -1 follows the local retention."),
     long("log.flush.interval.messages").default("9223372036854775807").at_least(1).high().cluster_wide()
         .doc("Records after which a log is flushed to disk. 1 makes every acknowledged record durable and hides it from readers until then."),

@@ -34,9 +34,9 @@ pub(super) const OPTIONS: &[Opt] = &[
         .doc("Bytes of records between two index entries."),
     int("internal.segment.bytes").scope(Topic).medium().internal()
         .doc("Size in bytes at which a new segment starts, without the lower limit of `segment.bytes`; for tests."),
-    long("local.retention.bytes").scope(Topic).default("-2").at_least(-2).medium().synonyms(&[same("log.local.retention.bytes")]).pending()
-        .doc("Bytes of a tiered partition that stay on the local disk; -2 follows `retention.bytes`."),
-    long("local.retention.ms").scope(Topic).default("-2").at_least(-2).medium().synonyms(&[same("log.local.retention.ms")]).pending()
+    long("local.retention.bytes").scope(Topic).default("-2").at_least(-2).medium().synonyms(&[same("log.local.retention.bytes")])
+        .doc("Bytes of a tiered partition that stay on the local disk once they are uploaded; -2 follows `retention.bytes`."),
+    long("local.retention.ms").scope(Topic).default("-2").at_least(-2).medium().synonyms(&[same("log.local.retention.ms")])
         .doc("How long in ms records of a tiered topic stay on the local disk; -2 follows `retention.ms`."),
     long("max.compaction.lag.ms").scope(Topic).default("9223372036854775807").at_least(1).medium().synonyms(&[same("log.cleaner.max.compaction.lag.ms")])
         .doc("After how many ms at the latest a record becomes due for compaction."),
@@ -58,15 +58,15 @@ pub(super) const OPTIONS: &[Opt] = &[
         .doc("In-sync replicas that a write with acks=all needs."),
     boolean("preallocate").scope(Topic).default("false").medium().synonyms(&[same("log.preallocate")])
         .doc("Whether a new segment takes its whole size on disk at once."),
-    long("remote.copy.lag.bytes").scope(Topic).default("-1").at_least(-1).medium().synonyms(&[same("log.remote.copy.lag.bytes")]).pending()
+    long("remote.copy.lag.bytes").scope(Topic).default("-1").at_least(-1).medium().synonyms(&[same("log.remote.copy.lag.bytes")])
         .doc("Bytes behind the end of the log at which a closed segment becomes due for upload; 0 at once, -1 follows the local retention."),
-    long("remote.copy.lag.ms").scope(Topic).default("0").at_least(-1).medium().synonyms(&[same("log.remote.copy.lag.ms")]).pending()
+    long("remote.copy.lag.ms").scope(Topic).default("0").at_least(-1).medium().synonyms(&[same("log.remote.copy.lag.ms")])
         .doc("Age in ms at which a closed segment becomes due for upload; 0 at once, -1 follows the local retention."),
-    boolean("remote.log.copy.disable").scope(Topic).default("false").medium().pending()
+    boolean("remote.log.copy.disable").scope(Topic).default("false").medium()
         .doc("Stops further uploads; what is in the remote tier stays readable."),
-    boolean("remote.log.delete.on.disable").scope(Topic).default("false").medium().pending()
+    boolean("remote.log.delete.on.disable").scope(Topic).default("false").medium()
         .doc("Whether remote data goes when tiering is switched off for the topic."),
-    boolean("remote.storage.enable").scope(Topic).default("false").medium().pending()
+    boolean("remote.storage.enable").scope(Topic).default("false").medium()
         .doc("Whether old segments of the topic move to the remote tier."),
     long("retention.bytes").scope(Topic).default("-1").medium().synonyms(&[same("log.retention.bytes")])
         .doc("Size in bytes of a partition above which its oldest records go; -1 for no limit."),

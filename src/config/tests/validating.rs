@@ -30,7 +30,7 @@ fn topic_options() {
         ("leader.replication.throttled.replicas", "*", true),
         ("leader.replication.throttled.replicas", "1:2,3:4", true),
         ("internal.segment.bytes", "1000", true),
-        ("remote.storage.enable", "true", false),
+        ("remote.storage.enable", "true", true),
         ("message.format.version", "3.0-IV1", false),
         ("max.decompressed.message.bytes", "0", false),
         ("errors.deadletterqueue.group.enable", "true", true),

@@ -1,9 +1,10 @@
 //! AlterConfigs and IncrementalAlterConfigs: each resource on its own, each all or nothing.
 
-use super::{Decision, Rejection, Site, topic_name};
+use super::{Decision, Rejection, Site, is_internal, topic_name};
 use crate::config::{
     BrokerTarget, Layers, Overrides, Scope, append_to_list, find, subtract_from_list, validate_broker_change,
-    validate_broker_dynamic, validate_client_metrics_config, validate_group_config, validate_topic_overrides,
+    validate_broker_dynamic, validate_client_metrics_config, validate_group_config, validate_tiering,
+    validate_topic_overrides,
 };
 use crate::metadata::features::ELR_VERSION;
 use crate::metadata::{ConfigResource, Image, ResourceKind};
@@ -271,7 +272,16 @@ fn check_values(
     let layers = site.layers(image);
     let new = || after.iter().filter(|(name, value)| before.get(*name) != Some(*value));
     match resource.kind {
-        ResourceKind::TOPIC => validate_topic_overrides(&layers, after)?,
+        ResourceKind::TOPIC => {
+            validate_topic_overrides(&layers, after)?;
+            validate_tiering(&layers, before, after)?;
+            let tiers =
+                after.get("remote.storage.enable").is_some_and(|v| v.trim().eq_ignore_ascii_case("true"));
+            if tiers && is_internal(&resource.name) {
+                let text = format!("{} is kept by the broker itself and cannot be tiered", resource.name);
+                return Err(Rejection::new(ErrorCode::INVALID_CONFIG, text));
+            }
+        }
         ResourceKind::GROUP => {
             for (name, value) in new() {
                 validate_group_config(&layers, name, value)?;

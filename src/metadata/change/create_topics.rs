@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::assignment::Placer;
 use super::{Decision, Rejection, Site, topic_name};
-use crate::config::{BrokerConfig, Layers, Overrides, describe_topic, validate_topic_overrides};
+use crate::config::{
+    BrokerConfig, Layers, Overrides, describe_topic, validate_tiering, validate_topic_overrides,
+};
 use crate::metadata::{Image, ResourceKind};
 use crate::schema::clients::create_topics_request::{CreatableTopic, CreateTopicsRequest};
 use crate::schema::clients::create_topics_response::{
@@ -88,6 +90,7 @@ impl Plan<'_> {
         self.check_name(&topic.name)?;
         let overrides = overrides_of(topic)?;
         validate_topic_overrides(&self.layers, &overrides)?;
+        validate_tiering(&self.layers, &Overrides::new(), &overrides)?;
         let assignments = self.assignments(topic)?;
         let replicas = assignments.first().map_or(0, Vec::len);
         let partitions = assignments.len();
