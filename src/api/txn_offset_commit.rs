@@ -14,6 +14,7 @@ use crate::coordinator::runtime::{Groups, Pending};
 use crate::schema::clients::txn_offset_commit_request::TxnOffsetCommitRequest;
 use crate::schema::clients::txn_offset_commit_response::TxnOffsetCommitResponse;
 use crate::schema::{DecodeError, ErrorCode, Reader};
+use crate::types::Offset;
 
 /// First version that makes the group's partition part of the transaction.
 const ADDS_FROM: i16 = 5;
@@ -37,14 +38,15 @@ pub(super) fn handle(
         Some(index) => {
             let producer = identity(request.producer_id, request.producer_epoch);
             let id: &str = &request.transactional_id;
+            let log_end = services.groups.log_end(&request.group_id);
             match enlist(services, id, producer, (GroupShard::TOPIC, index), version >= ADDS_FROM) {
-                Pending::Ready(Ok(Ok(()))) => commit(&services.groups, &request, version),
+                Pending::Ready(Ok(Ok(()))) => commit(&services.groups, &request, version, log_end),
                 Pending::Ready(Ok(Err(code)) | Err(code)) => Pending::error(code),
                 Pending::Later(enlisted) => {
                     let (groups, request) = (Arc::clone(&services.groups), request.into_static());
                     Pending::Later(Box::pin(async move {
                         enlisted.await??;
-                        commit(&groups, &request, version).wait().await
+                        commit(&groups, &request, version, log_end).wait().await
                     }))
                 }
             }
@@ -68,12 +70,18 @@ fn is_open(services: &Services, index: i32, request: &TxnOffsetCommitRequest<'_>
         .is_ok_and(|leader| leader.has_open_transaction(producer.id, producer.epoch))
 }
 
+/// Commits, unless the transaction has ended since the log of the group's partition ended at `enlisted`.
 fn commit(
     groups: &Arc<Groups>,
     request: &TxnOffsetCommitRequest<'_>,
     version: i16,
+    enlisted: Option<Offset>,
 ) -> Pending<TxnOffsetCommitResponse<'static>> {
-    groups.decide(&request.group_id, |shard, view| shard.commit_in_transaction(view, request, version))
+    groups.decide(&request.group_id, |shard, view| {
+        let mut decision = shard.commit_in_transaction(view, request, version);
+        decision.changes.enlisted = enlisted;
+        decision
+    })
 }
 
 fn translated(code: ErrorCode, version: i16) -> ErrorCode {

@@ -39,6 +39,9 @@ pub struct Changes<R, C, E> {
     pub records: Vec<R>,
     /// The producer in whose transaction the records stand.
     pub producer: Option<(ProducerId, ProducerEpoch)>,
+    /// Where the log ended before that transaction was found to be open: the records come too late if it was
+    /// ended since.
+    pub enlisted: Option<Offset>,
     /// Replies to earlier requests, to be sent when the records are durable.
     pub completed: Vec<(Ticket, C)>,
     /// What is to be done when the records are durable.
@@ -53,7 +56,7 @@ pub struct Changes<R, C, E> {
 impl<R, C, E> Default for Changes<R, C, E> {
     fn default() -> Self {
         let (records, completed, effects) = (Vec::new(), Vec::new(), Vec::new());
-        Self { records, producer: None, completed, effects, touched: None, unhurried: false }
+        Self { records, producer: None, enlisted: None, completed, effects, touched: None, unhurried: false }
     }
 }
 

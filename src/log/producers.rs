@@ -187,9 +187,16 @@ impl Producers {
                 false => Ok(Verdict::Append),
             };
         };
+        // A batch that comes behind the marker of its transaction would open one that nobody ends.
+        let is_late = known.txn_first_offset.is_none() && enlisted.is_some_and(|at| known.ended_at >= at);
         if header.base_sequence == NO_SEQUENCE {
             // Committed offsets of a transaction, which the coordinator writes for the producer.
-            return check_epoch(producer, known, header.producer_epoch).map(|()| Verdict::Append);
+            check_epoch(producer, known, header.producer_epoch)?;
+            return if is_late {
+                Err(LogError::InvalidTransactionState { producer })
+            } else {
+                Ok(Verdict::Append)
+            };
         }
         if let Some(batch) = known.duplicate_of(header) {
             return Ok(Verdict::Duplicate(batch));
@@ -204,8 +211,6 @@ impl Producers {
         if overtakes || (known.epoch != ProducerEpoch::NONE && got != due) {
             return Err(LogError::OutOfOrderSequence { producer, got, last });
         }
-        // A batch that comes behind the marker of its transaction would open one that nobody ends.
-        let is_late = known.txn_first_offset.is_none() && enlisted.is_some_and(|at| known.ended_at >= at);
         if is_late || (known.txn_first_offset.is_some() && !header.is_transactional()) {
             return Err(LogError::InvalidTransactionState { producer });
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::*;
 use crate::env::{FakeClock, Fault, FaultOp, Files, MemoryFiles, SeededRng};
 use crate::record::control::marker_batch;
+use crate::record::header::NO_SEQUENCE;
 use crate::record::{BatchBuilder, Batches, Compression, NewRecord, ValidBatch};
 use crate::types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Timestamp, TopicPartition, Uuid};
 
@@ -185,8 +186,11 @@ fn a_batch_that_comes_behind_the_marker_of_its_transaction_opens_none() {
     let marker = || marker_batch(ProducerId(9), ProducerEpoch(0), false, 0, Timestamp(NOW));
     let found_open = log.log_end();
     bench.append(&log, marker()).unwrap();
-    let late = bench.append(&log, part(0).enlisted_at(found_open));
-    assert!(matches!(late, Err(LogError::InvalidTransactionState { .. })), "{late:?}");
+    // Records of a client, and committed offsets, which have no sequence.
+    for sequence in [0, NO_SEQUENCE] {
+        let late = bench.append(&log, part(sequence).enlisted_at(found_open));
+        assert!(matches!(late, Err(LogError::InvalidTransactionState { .. })), "{late:?}");
+    }
     // The next transaction of the same epoch.
     bench.append(&log, part(0).enlisted_at(log.log_end())).unwrap();
     let found_open = log.log_end();

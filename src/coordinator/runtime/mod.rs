@@ -235,6 +235,12 @@ impl<M: Machine> Coordinator<M> {
         Some(self.place_of(id).ok()?.partition.leader_epoch().get())
     }
 
+    /// Where the log of the partition that keeps an id ends.
+    #[must_use]
+    pub fn log_end(&self, id: &str) -> Option<Offset> {
+        Some(self.place_of(id).ok()?.partition.log_end())
+    }
+
     /// Says what runs the effects. Only the first call counts; to be called before anything is decided.
     pub fn set_runner(&self, run: impl Fn(M::Effect) -> Later<()> + Send + Sync + 'static) {
         let _ = self.runner.set(Box::new(run));

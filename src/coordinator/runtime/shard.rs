@@ -179,7 +179,10 @@ impl<M: Machine> Active<M> {
                 ..NewRecord::default()
             });
         }
-        let batch = builder.build_uncompressed();
+        let batch = match changes.enlisted {
+            Some(log_end) => builder.build_uncompressed().enlisted_at(log_end),
+            None => builder.build_uncompressed(),
+        };
         let appended = match changes.unhurried {
             true => self.partition.append_unhurried(batch, now)?,
             false => self.partition.append(batch, now)?,
