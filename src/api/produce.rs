@@ -236,7 +236,8 @@ fn take(
     mut admitted: Admitted<'_>,
 ) -> Result<Taken, Box<Answer>> {
     let header = *admitted.batch.header();
-    if header.is_transactional() {
+    // Later clients have a new epoch in every transaction, by which the log knows what comes late.
+    if header.is_transactional() && ctx.version < ADDS_FROM {
         admitted.batch = admitted.batch.enlisted_at(admitted.leader.log_end());
     }
     let (id, epoch, name) = (header.producer_id, header.producer_epoch, admitted.leader.name());

@@ -38,7 +38,8 @@ pub(super) fn handle(
         Some(index) => {
             let producer = identity(request.producer_id, request.producer_epoch);
             let id: &str = &request.transactional_id;
-            let log_end = services.groups.log_end(&request.group_id);
+            // Later clients have a new epoch in every transaction, by which the log knows what comes late.
+            let log_end = services.groups.log_end(&request.group_id).filter(|_| version < ADDS_FROM);
             match enlist(services, id, producer, (GroupShard::TOPIC, index), version >= ADDS_FROM) {
                 Pending::Ready(Ok(Ok(()))) => commit(&services.groups, &request, version, log_end),
                 Pending::Ready(Ok(Err(code)) | Err(code)) => Pending::error(code),
