@@ -30,16 +30,18 @@ pub(super) fn handle(
     let request = TxnOffsetCommitRequest::decode(&mut body, ctx.version)?;
     let version = ctx.version;
     let refused = txn_commit_error(&request, ErrorCode::NONE);
+    // Later clients have a new epoch in every transaction, by which the log knows what comes late.
+    let log_end = services.groups.log_end(&request.group_id).filter(|_| version < ADDS_FROM);
     let pending = match services.groups.partition_of(&request.group_id) {
         _ if request.group_id.is_empty() => Pending::error(ErrorCode::INVALID_GROUP_ID),
         None => Pending::error(ErrorCode::COORDINATOR_NOT_AVAILABLE),
         // What is part of the transaction already need not be asked about.
-        Some(index) if is_open(services, index, &request) => commit(&services.groups, &request, version),
+        Some(index) if is_open(services, index, &request) => {
+            commit(&services.groups, &request, version, log_end)
+        }
         Some(index) => {
             let producer = identity(request.producer_id, request.producer_epoch);
             let id: &str = &request.transactional_id;
-            // Later clients have a new epoch in every transaction, by which the log knows what comes late.
-            let log_end = services.groups.log_end(&request.group_id).filter(|_| version < ADDS_FROM);
             match enlist(services, id, producer, (GroupShard::TOPIC, index), version >= ADDS_FROM) {
                 Pending::Ready(Ok(Ok(()))) => commit(&services.groups, &request, version, log_end),
                 Pending::Ready(Ok(Err(code)) | Err(code)) => Pending::error(code),
