@@ -181,6 +181,7 @@ pub struct Broker {
     folder: tempfile::TempDir,
     port: u16,
     options: Vec<String>,
+    environment: Vec<(String, String)>,
 }
 
 impl Broker {
@@ -196,12 +197,23 @@ impl Broker {
     /// When it does not start.
     #[must_use]
     pub fn with(options: &[&str]) -> Self {
+        Self::with_environment(options, &[])
+    }
+
+    /// The same with variables of its environment.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn with_environment(options: &[&str], environment: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let port = free_port();
         let options: Vec<String> = options.iter().map(|o| (*o).to_owned()).collect();
-        let mut process = launch(folder.path(), port, &options);
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let environment: Vec<_> = environment.iter().map(own).collect();
+        let mut process = launch(folder.path(), port, &options, &environment);
         process.ready(&format!("127.0.0.1:{port}"));
-        Self { process, folder, port, options }
+        Self { process, folder, port, options, environment }
     }
 
     /// Where clients connect.
@@ -229,7 +241,7 @@ impl Broker {
     /// Starts again on the same directory and port.
     pub fn relaunch(&mut self) {
         self.process.kill();
-        self.process = launch(self.folder.path(), self.port, &self.options);
+        self.process = launch(self.folder.path(), self.port, &self.options, &self.environment);
     }
 
     /// Starts again and waits until the broker answers.
@@ -250,8 +262,9 @@ impl Drop for Broker {
     }
 }
 
-fn launch(folder: &Path, port: u16, options: &[String]) -> Process {
+fn launch(folder: &Path, port: u16, options: &[String], environment: &[(String, String)]) -> Process {
     let mut command = serve(&folder.join("data"), port);
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
     for option in options {
         command.args(["--override", option]);
     }

@@ -18,6 +18,7 @@ pub mod kafka;
 pub mod normal;
 pub mod programs;
 pub mod reader;
+pub mod s3;
 pub mod scenario;
 pub mod wire;
 
