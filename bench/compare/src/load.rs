@@ -229,21 +229,3 @@ fn per_second(time: Duration, mut once: impl FnMut() -> Result<(), Failure>) -> 
     }
     Ok(count as f64 / begun.elapsed().as_secs_f64())
 }
-
-/// Commits per second of one producer, each of `records` records to one partition.
-pub fn transactions(server: &Server, topic: &str, records: usize, time: Duration) -> Result<f64, Failure> {
-    let producer: ThreadedProducer<Counter> = producer_config(server)
-        .set("linger.ms", "0")
-        .set("transactional.id", "compare")
-        .create_with_context(Counter::default())?;
-    producer.init_transactions(PATIENCE)?;
-    let value = noise(1024);
-    per_second(time, || {
-        producer.begin_transaction()?;
-        for _ in 0..records {
-            let record: BaseRecord<'_, (), [u8]> = BaseRecord::to(topic).partition(0).payload(&value);
-            producer.send(record).map_err(|(error, _)| error)?;
-        }
-        Ok(producer.commit_transaction(PATIENCE)?)
-    })
-}

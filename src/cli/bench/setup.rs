@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::link::Link;
 use super::run::Length;
-use crate::cli::client::{ClientError, Cluster, Connection, Options, Request};
+use crate::cli::client::{ClientError, Cluster, Connection, Isolation, LATEST, Options, Request};
 use crate::cli::{CliError, key_value};
 use crate::schema::ErrorCode;
 use crate::schema::clients::create_topics_request::{
@@ -101,6 +101,9 @@ impl Ground {
         let is_own = create(cluster, common)?;
         let mut ground = cluster.retrying_for(CREATION, |cluster| Self::find(cluster, &common.topic))?;
         ground.is_own = is_own;
+        // Metadata names leaders before they know of it: a leader that answers is one.
+        let asked = ground.partitions.iter().map(|&partition| (partition, LATEST)).collect();
+        cluster.offsets(&common.topic, &asked, Isolation::ReadUncommitted)?;
         Ok(ground)
     }
 
