@@ -3,7 +3,7 @@
 //! Owns the subcommands, one file each: their options, their help, what they print and with which code
 //! they exit. `serve` starts the broker, `dump`, `check`, `format` and `recover` work on directories through
 //! `inspect`, and the others are clients that know a broker only by its wire ([`client`]), so they
-//! work against any Kafka. Called by the name of one of Kafka's tools it is that tool ([`kafka`]).
+//! work against any Kafka. Called by the name of one of Kafka's tools it is that tool (module `kafka`).
 //! Promises: results go to stdout, everything else to stderr; a reader that closes the pipe ends a
 //! command quietly; an error says what to do next.
 //! Must not know: how a broker does anything. No room may import this one.

@@ -1,6 +1,6 @@
 //! `klamm bench`: loads on any Kafka, and what they measure.
 //!
-//! A load is a set of clients, a thread each ([`run`]), which send what was made before ([`template`],
+//! A load is a set of clients, a thread each ([`mod@run`]), which send what was made before ([`template`],
 //! [`sender`]) or throw away what they get ([`reader`]). With a rate the loop is open ([`pace`]): latency
 //! counts from the time at which a record was to be sent, so a server that stalls cannot hide it by
 //! slowing its clients down.

@@ -17,6 +17,8 @@ use crate::wire::{frame, request};
 
 /// Where the correlation id stands in a frame: behind length, API key and version.
 const CORRELATION: std::ops::Range<usize> = 8..12;
+/// Keys that are looked at before one of another partition is taken.
+const MAX_TRIES: u64 = 100_000;
 /// What the part of a value that is not random repeats.
 const PHRASE: &[u8] = b"a stream passes through the gorge, and nothing of it is lost; ";
 
@@ -71,17 +73,15 @@ pub fn body(shape: &Shape, seed: u64, partition: i32, partitions: usize) -> Resu
     Ok(Body { header: *batch.header(), bytes, crc, content })
 }
 
-/// A random key that belongs to the partition, as Java's producer would have it; any key if there are
-/// too few to have one for each partition.
+/// A key that belongs to the partition, as Java's producer would have it: the first from a random one on; any key
+/// if none of them does.
 fn key_for(rng: &SeededRng, keys: u64, partition: i32, partitions: usize) -> String {
-    let mut key = String::new();
-    for _ in 0..partitions.saturating_mul(8) {
-        key = format!("key-{}", rng.below(keys));
-        if i32::try_from(partitioner::of_key(key.as_bytes(), partitions)) == Ok(partition) {
-            break;
-        }
-    }
-    key
+    let first = rng.below(keys);
+    let name = |step: u64| format!("key-{}", first.wrapping_add(step) % keys.max(1));
+    let is_home =
+        |key: &String| i32::try_from(partitioner::of_key(key.as_bytes(), partitions)) == Ok(partition);
+    let tries = keys.min(MAX_TRIES);
+    (0..tries).map(name).find(is_home).unwrap_or_else(|| name(0))
 }
 
 /// What all requests of a connection have in common.
@@ -233,7 +233,7 @@ mod tests {
     use crate::wire::request::RequestHead;
 
     fn shape(codec: Codec) -> Shape {
-        Shape { records: 3, value: 100, entropy: 50, keys: 7, compression: Compression::of(codec) }
+        Shape { records: 3, value: 100, entropy: 50, keys: 97, compression: Compression::of(codec) }
     }
 
     #[test]

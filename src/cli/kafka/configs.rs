@@ -58,7 +58,7 @@ pub(super) struct Configs {
     /// Short for --entity-type groups --entity-name NAME
     #[arg(long, value_name = "NAME")]
     group: Option<String>,
-    /// Set options: k1=v1,k2=[v1,v2]
+    /// Set options: `k1=v1,k2=[v1,v2]`
     #[arg(long, value_name = "K=V,...", value_parser = settings)]
     add_config: Option<Settings>,
     /// Return options to their defaults
