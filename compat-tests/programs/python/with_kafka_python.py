@@ -63,6 +63,10 @@ def long_poll(bootstrap, topic):
 
 
 class Member:
+    # A poll that ends in the midst of a join begins it again, and the other's join with it: polled in turns, two
+    # members may rebalance without end.
+    own_thread = True
+
     def __init__(self, bootstrap, topic):
         self.consumer = KafkaConsumer(
             topic, bootstrap_servers=bootstrap, group_id=topic, auto_offset_reset="earliest", enable_auto_commit=False,
@@ -70,7 +74,6 @@ class Member:
         )
 
     def poll(self):
-        # A shorter poll may end in the midst of a join, after which this client does not go on.
         return [(r.partition, r.offset) for records in self.consumer.poll(timeout_ms=1000).values() for r in records]
 
     def assigned(self):
