@@ -20,13 +20,21 @@ pub const FETCH: Duration = Duration::from_secs(600);
 /// When one is missing and `KLAMM_COMPAT=required`.
 #[must_use]
 pub fn have(programs: &[&str]) -> bool {
-    let missing: Vec<&&str> = programs.iter().filter(|p| !on_path(p)).collect();
-    for program in &missing {
-        let _ = writeln!(std::io::stderr(), "missing: {program} (a test that needs it is skipped)");
+    programs.iter().fold(true, |all, program| is_there(program, on_path(program)) && all)
+}
+
+/// Whether something that a test needs is there, which the caller has looked for; as [`have`] otherwise.
+///
+/// # Panics
+/// When it is missing and `KLAMM_COMPAT=required`.
+#[must_use]
+pub fn is_there(what: &str, found: bool) -> bool {
+    if !found {
+        let _ = writeln!(std::io::stderr(), "missing: {what} (a test that needs it is skipped)");
+        let required = std::env::var("KLAMM_COMPAT").is_ok_and(|v| v == "required");
+        assert!(!required, "missing and required: {what}");
     }
-    let required = std::env::var("KLAMM_COMPAT").is_ok_and(|v| v == "required");
-    assert!(missing.is_empty() || !required, "missing and required: {missing:?}");
-    missing.is_empty()
+    found
 }
 
 fn on_path(program: &str) -> bool {

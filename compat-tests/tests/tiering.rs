@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use compat_tests::broker::{Broker, klamm};
 use compat_tests::java::Jvm;
-use compat_tests::programs::{have, run};
+use compat_tests::programs::{have, is_there, run};
 use compat_tests::s3::{Mood, Proxy, S3};
 use compat_tests::wait_for;
 use compat_tests::wire::Connection;
@@ -91,10 +91,7 @@ fn speaks_s3() -> bool {
     let mut command = Command::new(klamm());
     command.args(["remote", "ls", "s3://klamm"]).env("AWS_ENDPOINT_URL", "http://127.0.0.1:1");
     let is_left_out = run(&mut command, "", LIMIT).err.contains("built without");
-    if is_left_out {
-        eprintln!("missing: a klamm with --features s3 (a test that needs it is skipped)");
-    }
-    !is_left_out
+    is_there("a klamm with --features klamm/s3", !is_left_out)
 }
 
 fn local_bytes(folder: &Path) -> u64 {
