@@ -20,7 +20,8 @@ pub const FETCH: Duration = Duration::from_secs(600);
 /// When one is missing and `KLAMM_COMPAT=required`.
 #[must_use]
 pub fn have(programs: &[&str]) -> bool {
-    programs.iter().fold(true, |all, program| is_there(program, on_path(program)) && all)
+    let missing = programs.iter().filter(|program| !is_there(program, on_path(program)));
+    missing.count() == 0
 }
 
 /// Whether something that a test needs is there, which the caller has looked for; as [`have`] otherwise.
